@@ -1,0 +1,152 @@
+"""Settings of one csatlas home: the only module that reads the environment.
+
+Belongs here: names, defaults, bounds and meaning of every `CSATLAS_*` variable, and the paths below a home.
+Does not belong here: anything that opens a file or a database.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+PROJECT_ROOT = Path(__file__).resolve().parents[1]
+
+
+class SettingsError(ValueError):
+    """A `CSATLAS_*` variable holds a value that cannot be used; the message names it and says what is accepted."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that may differ between two installations.
+
+    Attributes:
+        home: folder of all state (inbox, databases, snapshots, locks).
+        sources: enabled sources, or None for those of the `sources` var in dbt_project.yml.
+        keep_snapshots: published snapshots kept for rollback (at least two).
+        host: address the dashboards listen on.
+        port: TCP port the dashboards listen on.
+        workers: web server processes.
+        threads: threads DuckDB may use.
+        memory_limit: memory DuckDB may use, as DuckDB writes it ("4GB").
+        schedule: cron expression of the nightly refresh.
+        time_zone: time zone in which the schedule is read.
+    """
+
+    home: Path
+    sources: tuple[str, ...] | None = None
+    keep_snapshots: int = 5
+    host: str = "127.0.0.1"
+    port: int = 8050
+    workers: int = 2
+    threads: int = 2
+    memory_limit: str = "6GB"
+    schedule: str = "30 2 * * *"
+    time_zone: str = "Asia/Shanghai"
+
+    @property
+    def inbox(self) -> Path:
+        return self.home / "inbox"
+
+    @property
+    def raw_path(self) -> Path:
+        return self.home / "raw.duckdb"
+
+    @property
+    def warehouse_path(self) -> Path:
+        return self.home / "warehouse.duckdb"
+
+    @property
+    def rejects(self) -> Path:
+        return self.home / "rejects"
+
+    @property
+    def serving(self) -> Path:
+        return self.home / "serving"
+
+    @property
+    def dagster_home(self) -> Path:
+        return self.home / "dagster"
+
+    @property
+    def runs(self) -> Path:
+        return self.home / "runs"
+
+    @property
+    def lock_path(self) -> Path:
+        return self.home / "run.lock"
+
+    @property
+    def dbt_target(self) -> Path:
+        return self.home / "dbt_target"
+
+    @property
+    def dbt_project_dir(self) -> Path:
+        return PROJECT_ROOT / "dbt_project"
+
+    @property
+    def seeds_dir(self) -> Path:
+        return PROJECT_ROOT / "seeds"
+
+
+def _at_least(low: int, high: int) -> Callable[[str, str], int]:
+    def parse(name: str, text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            raise SettingsError(f"{name}={text!r} is not a whole number; give one from {low} to {high}.") from None
+        if not low <= value <= high:
+            raise SettingsError(f"{name}={value} is out of bounds; give a whole number from {low} to {high}.")
+        return value
+
+    return parse
+
+
+def _text(name: str, text: str) -> str:
+    if not text.strip():
+        raise SettingsError(f"{name} is empty; unset it to get the default.")
+    return text.strip()
+
+
+def _names(name: str, text: str) -> tuple[str, ...] | None:
+    found = tuple(part.strip() for part in text.split(",") if part.strip())
+    bad = [part for part in found if not part.replace("_", "").isalnum() or not part.isascii()]
+    if bad:
+        raise SettingsError(f"{name}: {bad[0]!r} is not a source name; use letters, digits and underscores.")
+    return found or None
+
+
+_PARSERS: dict[str, Callable[[str, str], object]] = {
+    "home": lambda name, text: Path(_text(name, text)).expanduser().resolve(),
+    "sources": _names,
+    "keep_snapshots": _at_least(2, 1000),
+    "host": _text,
+    "port": _at_least(1, 65535),
+    "workers": _at_least(1, 64),
+    "threads": _at_least(1, 256),
+    "memory_limit": _text,
+    "schedule": _text,
+    "time_zone": _text,
+}
+
+
+def variable_names() -> list[str]:
+    """Names of all environment variables that are read, in the order of the fields."""
+    return [f"CSATLAS_{field.name.upper()}" for field in fields(Settings)]
+
+
+def load_settings(env: Mapping[str, str] | None = None) -> Settings:
+    """Read the settings from `env` (default: the process environment).
+
+    Raises:
+        SettingsError: a variable is set to something that cannot be used.
+    """
+    environment = os.environ if env is None else env
+    values: dict[str, object] = {"home": (Path.cwd() / "var").resolve()}
+    for field in fields(Settings):
+        name = f"CSATLAS_{field.name.upper()}"
+        if environment.get(name):
+            values[field.name] = _PARSERS[field.name](name, environment[name])
+    return Settings(**values)  # type: ignore[arg-type]
