@@ -1,0 +1,69 @@
+{#- What DuckDB writes in its own way stands here and nowhere else, so that another engine needs only this folder. -#}
+
+{% macro local_to_utc(local_timestamp, time_zone) -%}
+    timezone('UTC', timezone('{{ time_zone }}', {{ local_timestamp }}))
+{%- endmacro %}
+
+{% macro utc_to_local(utc_timestamp, time_zone_sql) -%}
+    timezone({{ time_zone_sql }}, timezone('UTC', {{ utc_timestamp }}))
+{%- endmacro %}
+
+{#- Seconds from one timestamp to another, as a whole number (rounded down). -#}
+{% macro seconds_between(earlier, later) -%}
+    cast(floor(epoch({{ later }}) - epoch({{ earlier }})) as bigint)
+{%- endmacro %}
+
+{% macro from_epoch_seconds(number_sql) -%}
+    timezone('UTC', to_timestamp({{ number_sql }}))
+{%- endmacro %}
+
+{% macro epoch_micros(timestamp_sql) -%}
+    epoch_us({{ timestamp_sql }})
+{%- endmacro %}
+
+{#- 64-bit hash of one or more expressions; only for finding candidates, never as an identity. -#}
+{% macro quick_hash(expressions) -%}
+    hash({{ expressions | join(', ') }})
+{%- endmacro %}
+
+{#- List of the given text expressions without its nulls. -#}
+{% macro list_without_nulls(expressions) -%}
+    {%- if expressions -%}
+    list_filter([{{ expressions | join(', ') }}], lambda item: item is not null)
+    {%- else -%}
+    cast([] as varchar[])
+    {%- endif -%}
+{%- endmacro %}
+
+{% macro list_is_empty(list_sql) -%} len({{ list_sql }}) = 0 {%- endmacro %}
+
+{% macro list_to_text(list_sql, separator=', ') -%} array_to_string({{ list_sql }}, '{{ separator }}') {%- endmacro %}
+
+{% macro try_cast_to(expression, data_type) -%}
+    {%- set type = data_type | lower -%}
+    {%- if type in ['integer', 'bigint'] -%}
+    {#- A cast of '12.7' would round in silence; a fraction in a whole-number column is a reason, not a value. -#}
+    case
+        when try_cast({{ expression }} as double) = floor(try_cast({{ expression }} as double))
+            then try_cast({{ expression }} as {{ type }})
+    end
+    {%- elif type == 'double' -%}
+    case when isfinite(try_cast({{ expression }} as double)) then try_cast({{ expression }} as double) end
+    {%- elif type == 'timestamp' -%}
+    {{ iso_to_utc(expression) }}
+    {%- else -%}
+    try_cast({{ expression }} as {{ type }})
+    {%- endif -%}
+{%- endmacro %}
+
+{#- ISO text -> UTC timestamp. A plain cast to timestamp would drop an offset written in the text. -#}
+{% macro iso_to_utc(text) -%}
+    timezone('UTC', try_cast({{ text }} as timestamptz))
+{%- endmacro %}
+
+{% macro has_utc_offset(text) -%}
+    regexp_matches({{ text }}, ':[0-9.]+ ?(Z|[+-][0-9]{2}(:?[0-9]{2})?)$')
+{%- endmacro %}
+
+{% macro first_value_of(value, order_by) -%} arg_min({{ value }}, {{ order_by }}) {%- endmacro %}
+{% macro last_value_of(value, order_by) -%} arg_max({{ value }}, {{ order_by }}) {%- endmacro %}

@@ -1,0 +1,112 @@
+{#- Incremental models: touched partitions, watermarks and fingerprints.
+
+    A big model is rebuilt only in the partitions (UTC days of the rows' own event time) in which any version of a
+    changed key ever lay. `before_model` deletes those partitions, the model appends their new content and
+    `after_model` moves the watermark: one transaction, so a killed run leaves the model as it was.
+
+    A model says in `config(meta={'touched_by': ...})` what touches it:
+        partitions_of: feed whose partition dates the model has
+        key: columns that identify a row of that feed
+        via: further feeds that change the row, {feed: [their columns, in the order of key]}
+    An `int_<feed>` needs no such entry: its own received rows touch it. -#}
+
+{% macro meta_table(name) -%} {{ target.database }}.meta.{{ name }} {%- endmacro %}
+
+{% macro create_meta_tables() %}
+    {% if execute %}
+    {% do run_query("create schema if not exists " ~ target.database ~ ".meta") %}
+    {% do run_query("create table if not exists " ~ meta_table('watermarks') ~ " (model varchar, file_id bigint)") %}
+    {% do run_query("create table if not exists " ~ meta_table('fingerprints') ~ " (model varchar, fingerprint varchar)") %}
+    {% do run_query("create table if not exists " ~ meta_table('expected_fingerprints') ~ " (model varchar, fingerprint varchar)") %}
+    {% endif %}
+{% endmacro %}
+
+{#- Newest file that the model has taken in. -#}
+{% macro watermark() -%}
+    coalesce((select max(w.file_id) from {{ meta_table('watermarks') }} as w where w.model = '{{ model.name }}'), -1)
+{%- endmacro %}
+
+{#- All partition dates in which any version of a changed key ever lay. -#}
+{% macro touched_partitions() -%}
+    {%- set touched_by = model.config.meta.get('touched_by') -%}
+    {%- if not touched_by -%}
+        {%- set feed = feed_of_model() -%}
+        {%- set touched_by = {'partitions_of': feed, 'key': feed_key(feed)} -%}
+    {%- endif -%}
+    {%- set feed = touched_by['partitions_of'] -%}
+    {%- set key = touched_by['key'] -%}
+    select distinct r._partition_date
+    from {{ received_of(feed) }} as r
+    where r._file_id > {{ watermark() }}
+    union
+    select distinct r._partition_date
+    from {{ received_of(feed) }} as r
+    where {{ quick_hash(['r.source'] + _as_text('r', key)) }} in (
+        select {{ quick_hash(['c.source'] + _as_text('c', key)) }}
+        from {{ received_of(feed) }} as c
+        where c._file_id > {{ watermark() }}
+        {%- for via_feed, columns in touched_by.get('via', {}).items() %}
+        union all
+        select {{ quick_hash(['v.source'] + _as_text('v', columns)) }}
+        from {{ received_of(via_feed) }} as v
+        where v._file_id > {{ watermark() }}
+        {%- endfor %}
+    )
+    union
+    select distinct r._partition_date
+    from {{ received_of(feed) }} as r
+    inner join {{ source('raw_meta', 'tables') }} as t
+        on r.source = t.source and r._table = t.table_name
+    where
+        t.delivery_mode = 'snapshot'
+        and exists (
+            select 1 from {{ source('raw_meta', 'files') }} as f
+            where f.source = t.source and f.table_name = t.table_name and f.status = 'loaded' and f.file_id > {{ watermark() }}
+        )
+{%- endmacro %}
+
+{% macro _as_text(alias, columns) -%}
+    {%- set texts = [] -%}
+    {%- for column in columns -%} {%- do texts.append("coalesce(cast(" ~ alias ~ "." ~ column ~ " as varchar), '')") -%} {%- endfor -%}
+    {{ return(texts) }}
+{%- endmacro %}
+
+{#- The received rows of a feed. A model that reads them through touched_partitions() depends on them through its
+    `int_<feed>`, so no ref() is needed here (and none would be seen: hooks are rendered at run time). -#}
+{% macro received_of(feed) -%} {{ target.database }}.intermediate.int_{{ feed }}__received {%- endmacro %}
+
+{% macro before_model() -%}
+    {%- if execute and model.config.materialized == 'incremental' and is_incremental() and not model.name.endswith('__received') -%}
+        delete from {{ this }} where _partition_date in ({{ touched_partitions() }})
+    {%- endif -%}
+{%- endmacro %}
+
+{% macro after_model() -%}
+    {%- if execute and model.config.materialized == 'incremental' -%}
+        delete from {{ meta_table('watermarks') }} where model = '{{ model.name }}';
+        insert into {{ meta_table('watermarks') }}
+        select '{{ model.name }}', coalesce(max(files.file_id), -1) from {{ source('raw_meta', 'files') }} as files;
+        delete from {{ meta_table('fingerprints') }} where model = '{{ model.name }}';
+        insert into {{ meta_table('fingerprints') }}
+        select e.model, e.fingerprint from {{ meta_table('expected_fingerprints') }} as e where e.model = '{{ model.name }}';
+    {%- endif -%}
+{%- endmacro %}
+
+{#- dbt asks this before it decides between a full rebuild and an increment. A model whose definition (its SQL, the
+    macros it calls, its contract, the seeds and models above it, the vars) changed is rebuilt whole. -#}
+{% macro should_full_refresh() %}
+    {% set configured = config.get('full_refresh') %}
+    {% if configured is not none %}{% do return(configured) %}{% endif %}
+    {% if flags.FULL_REFRESH %}{% do return(true) %}{% endif %}
+    {% if execute and model.resource_type == 'model' and model.config.materialized == 'incremental' %}
+        {% do return(fingerprint_changed(model.name)) %}
+    {% endif %}
+    {% do return(false) %}
+{% endmacro %}
+
+{% macro fingerprint_changed(name) %}
+    {% set found = run_query(
+        "select count(*) from " ~ meta_table('expected_fingerprints') ~ " as e left join " ~ meta_table('fingerprints')
+        ~ " as f on e.model = f.model where e.model = '" ~ name ~ "' and f.fingerprint is distinct from e.fingerprint") %}
+    {% do return(found.rows[0][0] > 0) %}
+{% endmacro %}

@@ -1,0 +1,104 @@
+{#- Staging's converters. Each gives the typed column AND `<name>__raw`, the text it came from: the feed turns
+    "there was text but no value" into a quarantine reason, so nothing unreadable becomes null in silence. -#}
+
+{% macro blank_to_null(raw) -%} nullif(trim({{ raw }}), '') {%- endmacro %}
+
+{#- Timestamp in a source's own clock -> UTC. `format`: one strptime format or a list; none = ISO.
+    `tz`: IANA zone of the source's clock; an offset written in the text itself wins.
+    A local time that the clock change skipped does not exist: null + `<name>__problem`.
+    One that happened twice is read as the later of the two (standard time) and flagged. -#}
+{% macro timestamp_column(raw, name, tz='UTC', format=none) -%}
+    {%- set text = blank_to_null(raw) -%}
+    {%- if format is none -%}
+        {%- set parsed = 'try_cast(' ~ text ~ ' as timestamp)' -%}
+    {%- elif format is string -%}
+        {%- set parsed = "try_strptime(" ~ text ~ ", '" ~ format ~ "')" -%}
+    {%- else -%}
+        {%- set parsed = "try_strptime(" ~ text ~ ", ['" ~ format | join("', '") ~ "'])" -%}
+    {%- endif -%}
+    {%- set zone = "'" ~ tz ~ "'" -%}
+    {%- if tz == 'UTC' -%}
+    {{ iso_to_utc(text) if format is none else parsed }} as {{ name }},
+    {%- else -%}
+    {%- set utc = local_to_utc(parsed, tz) -%}
+    case
+        {%- if format is none %}
+        when {{ has_utc_offset(text) }} then {{ iso_to_utc(text) }}
+        {%- endif %}
+        when {{ utc_to_local(utc, zone) }} = {{ parsed }} then {{ utc }}
+    end as {{ name }},
+    case
+        {%- if format is none %}
+        when {{ has_utc_offset(text) }} then null
+        {%- endif %}
+        when {{ utc_to_local(utc, zone) }} <> {{ parsed }} then 'nonexistent_local_time'
+        when {{ utc_to_local(utc ~ " - interval '1 hour'", zone) }} = {{ parsed }} then 'ambiguous_local_time'
+    end as {{ name }}__problem,
+    {%- endif %}
+    {{ raw }} as {{ name }}__raw
+{%- endmacro %}
+
+{% macro epoch_column(raw, name) -%}
+    {{ from_epoch_seconds('try_cast(' ~ blank_to_null(raw) ~ ' as double)') }} as {{ name }},
+    {{ raw }} as {{ name }}__raw
+{%- endmacro %}
+
+{% macro date_column(raw, name, format=none) -%}
+    {%- if format is none -%}
+    try_cast({{ blank_to_null(raw) }} as date) as {{ name }},
+    {%- elif format is string -%}
+    cast(try_strptime({{ blank_to_null(raw) }}, '{{ format }}') as date) as {{ name }},
+    {%- else -%}
+    cast(try_strptime({{ blank_to_null(raw) }}, ['{{ format | join("', '") }}']) as date) as {{ name }},
+    {%- endif %}
+    {{ raw }} as {{ name }}__raw
+{%- endmacro %}
+
+{#- `decimal`: the source's decimal mark. Grouping marks are not accepted: 1.234 and 1,234 cannot be told apart. -#}
+{% macro number_column(raw, name, decimal='.') -%}
+    {%- if decimal == '.' -%}
+    try_cast({{ blank_to_null(raw) }} as decimal(38, 9)) as {{ name }},
+    {%- else -%}
+    case
+        when not contains({{ raw }}, '.')
+            then try_cast(replace({{ blank_to_null(raw) }}, '{{ decimal }}', '.') as decimal(38, 9))
+    end as {{ name }},
+    {%- endif %}
+    {{ raw }} as {{ name }}__raw
+{%- endmacro %}
+
+{% macro boolean_column(raw, name, true_values=['true', 't', 'yes', 'y', '1', '是'], false_values=['false', 'f', 'no', 'n', '0', '否']) -%}
+    case
+        when lower({{ blank_to_null(raw) }}) in ('{{ true_values | join("', '") }}') then true
+        when lower({{ blank_to_null(raw) }}) in ('{{ false_values | join("', '") }}') then false
+    end as {{ name }},
+    {{ raw }} as {{ name }}__raw
+{%- endmacro %}
+
+{#- Codes of a source -> values of the feed. A code that is not listed goes through as it is and is judged by the
+    feed's contract (flagged or quarantined), so a new code is seen on the first day. -#}
+{% macro map_values(raw, name, values) -%}
+    case lower({{ blank_to_null(raw) }})
+        {%- for code, value in values.items() %}
+        when '{{ code | lower | replace("'", "''") }}' then {{ "null" if value is none else "'" ~ value ~ "'" }}
+        {%- endfor %}
+        else {{ blank_to_null(raw) }}
+    end as {{ name }}
+{%- endmacro %}
+
+{#- Key of a log line that has none: all its columns and the ordinal among equal lines of one file, so that the same
+    file sent twice gives the same keys and two equal lines of one file stay two. -#}
+{% macro log_row_id(columns) -%}
+    {%- set row_text -%} md5(concat_ws('|', {% for column in columns %}coalesce({{ column }}, ''){{ ', ' if not loop.last }}{% endfor %})) {%- endset -%}
+    concat({{ row_text }}, '-', row_number() over (partition by _file_id, {{ row_text }} order by _record_number))
+{%- endmacro %}
+
+{#- The load facts that every staging model passes on. `table`: the raw table they come from. -#}
+{% macro load_facts(table) -%}
+    '{{ table }}' as _table,
+    _file_id,
+    _record_number,
+    _delivery,
+    _loaded_at,
+    _problem
+{%- endmacro %}

@@ -1,0 +1,3 @@
+{{ config(materialized='table') }}
+
+{{ feed_versions(ref('int_customer_actions__received')) }}

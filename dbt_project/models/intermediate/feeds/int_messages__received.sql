@@ -1,0 +1,3 @@
+{{ config(materialized='incremental') }}
+
+{{ feed_received() }}

@@ -1,0 +1,3 @@
+{{ config(materialized='table') }}
+
+{{ feed_versions(ref('int_org_units__received')) }}

@@ -1,0 +1,3 @@
+{{ config(materialized='table') }}
+
+{{ feed_versions(ref('int_subscriptions__received')) }}

@@ -1,0 +1,3 @@
+{{ config(materialized='incremental') }}
+
+{{ feed_versions(ref('int_survey_answers__received')) }}

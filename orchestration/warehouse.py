@@ -1,0 +1,175 @@
+"""How the dbt project is parsed and which models must be rebuilt whole.
+
+Belongs here: everything the nightly job, the command line and the tests need to know about dbt without Dagster:
+variables, environment, the prebuilt manifest, fingerprints. Does not belong here: running the build (orchestration.defs).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import yaml
+
+from orchestration.settings import Settings
+from orchestration.sources.declarations import load_declarations
+
+DBT_EXECUTABLE = Path(sys.executable).with_name("dbt")
+_FINGERPRINTED_CONFIG = ("materialized", "meta", "incremental_strategy", "contract", "pre-hook", "post-hook")
+
+
+class DbtParseError(RuntimeError):
+    """The dbt project does not parse; the message carries dbt's own words."""
+
+
+def enabled_sources(settings: Settings) -> dict[str, list[str]]:
+    """Enabled sources and the feeds each supplies: the dbt var `sources`, or `CSATLAS_SOURCES` when it is set.
+
+    Raises:
+        orchestration.sources.declarations.DeclarationError: an enabled source has no valid declaration.
+    """
+    if settings.sources is not None:
+        declarations = load_declarations(list(settings.sources))
+        return {name: list(declarations[name].feeds) for name in settings.sources}
+    project = yaml.safe_load((settings.dbt_project_dir / "dbt_project.yml").read_text(encoding="utf-8"))
+    sources: dict[str, list[str]] = project["vars"]["sources"]
+    return sources
+
+
+def dbt_vars(settings: Settings) -> dict[str, Any]:
+    """Variables for `dbt --vars`; empty when dbt_project.yml already says it all."""
+    return {} if settings.sources is None else {"sources": enabled_sources(settings)}
+
+
+def dbt_environment(settings: Settings, env: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Process environment for dbt: the home, the limits, and no telemetry."""
+    return {
+        **(os.environ if env is None else env),
+        "CSATLAS_HOME": str(settings.home),
+        "CSATLAS_THREADS": str(settings.threads),
+        "CSATLAS_MEMORY_LIMIT": settings.memory_limit,
+        "DO_NOT_TRACK": "1",
+        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+    }
+
+
+def dbt_flags(settings: Settings) -> list[str]:
+    """Options every dbt command gets: absolute paths, the home's target folder, the variables."""
+    flags = [
+        "--project-dir", str(settings.dbt_project_dir),
+        "--profiles-dir", str(settings.dbt_project_dir),
+        "--target-path", str(settings.dbt_target),
+        "--log-path", str(settings.dbt_target / "logs"),
+    ]  # fmt: skip
+    variables = dbt_vars(settings)
+    return [*flags, "--vars", json.dumps(variables)] if variables else flags
+
+
+def _project_files(settings: Settings) -> Iterable[Path]:
+    for folder in ("models", "macros", "tests"):
+        yield from sorted(p for p in (settings.dbt_project_dir / folder).rglob("*") if p.suffix in {".sql", ".yml"})
+    yield from (settings.dbt_project_dir / "dbt_project.yml", settings.dbt_project_dir / "profiles.yml")
+    yield from sorted(settings.seeds_dir.glob("*.csv"))
+
+
+def ensure_manifest(settings: Settings) -> Path:
+    """Parse the dbt project unless the manifest in the home was parsed from these very files and variables.
+
+    Returns:
+        Path of manifest.json.
+
+    Raises:
+        DbtParseError: dbt refused the project.
+    """
+    digest = hashlib.sha256(json.dumps([dbt_vars(settings), str(settings.dbt_project_dir)]).encode())
+    for path in _project_files(settings):
+        digest.update(f"{path}\0".encode())
+        digest.update(path.read_bytes())
+    manifest, stamp = settings.dbt_target / "manifest.json", settings.dbt_target / "manifest.sha256"
+    if manifest.exists() and stamp.exists() and stamp.read_text() == digest.hexdigest():
+        return manifest
+    settings.dbt_target.mkdir(parents=True, exist_ok=True)
+    stamp.unlink(missing_ok=True)
+    done = subprocess.run(
+        [str(DBT_EXECUTABLE), "--quiet", "parse", *dbt_flags(settings)],
+        env=dbt_environment(settings), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if done.returncode != 0:
+        raise DbtParseError(f"dbt cannot parse {settings.dbt_project_dir}:\n{(done.stdout + done.stderr).strip()}")
+    stamp.write_text(digest.hexdigest())
+    return manifest
+
+
+def fingerprints(manifest: Mapping[str, Any], home_id: str) -> dict[str, str]:
+    """Fingerprint of each incremental model: its SQL, contract and macros, and those of everything above it.
+
+    Args:
+        manifest: parsed manifest.json.
+        home_id: identity of the raw database; another raw database makes every increment invalid.
+
+    Returns:
+        Model name -> hexadecimal fingerprint.
+    """
+    nodes, macros = manifest["nodes"], manifest["macros"]
+    macro_text: dict[str, str] = {}
+    done: dict[str, str] = {}
+
+    def macro_closure(name: str, seen: set[str]) -> None:
+        if name in seen or name not in macros:
+            return
+        seen.add(name)
+        for parent in macros[name]["depends_on"]["macros"]:
+            macro_closure(parent, seen)
+
+    def text_of_macros(names: Iterable[str]) -> str:
+        seen: set[str] = set()
+        for name in names:
+            macro_closure(name, seen)
+        own = sorted(name for name in seen if macros[name]["package_name"] == manifest["metadata"]["project_name"])
+        return "".join(macro_text.setdefault(name, macros[name]["macro_sql"]) for name in own)
+
+    def fingerprint(unique_id: str) -> str:
+        if unique_id in done:
+            return done[unique_id]
+        node = nodes[unique_id]
+        parts = [
+            node["checksum"]["checksum"],
+            node.get("raw_code", ""),
+            json.dumps({k: node["config"].get(k) for k in _FINGERPRINTED_CONFIG}, sort_keys=True, default=str),
+            json.dumps(
+                [(c["name"], c.get("data_type"), c.get("config")) for c in node.get("columns", {}).values()], default=str
+            ),
+            text_of_macros(node["depends_on"]["macros"]),
+            *(fingerprint(parent) for parent in sorted(node["depends_on"].get("nodes", [])) if parent in nodes),
+        ]
+        done[unique_id] = hashlib.sha256("\0".join([home_id, *parts]).encode()).hexdigest()
+        return done[unique_id]
+
+    return {
+        node["name"]: fingerprint(unique_id)
+        for unique_id, node in nodes.items()
+        if node["resource_type"] == "model" and node["config"]["materialized"] == "incremental"
+    }
+
+
+def write_expected_fingerprints(settings: Settings, manifest_path: Path) -> None:
+    """Tell the warehouse what each incremental model should have been built from; dbt compares and rebuilds."""
+    manifest = json.loads(manifest_path.read_text(encoding="utf-8"))
+    with duckdb.connect(str(settings.raw_path), read_only=True) as raw:
+        row = raw.execute("select md5(salt) from raw_meta.home").fetchone()
+    home_id = row[0] if row else ""
+    with duckdb.connect(str(settings.warehouse_path)) as warehouse:
+        warehouse.begin()
+        warehouse.execute("create schema if not exists meta")
+        warehouse.execute("create or replace table meta.expected_fingerprints (model varchar, fingerprint varchar)")
+        warehouse.executemany(
+            "insert into meta.expected_fingerprints values (?, ?)", list(fingerprints(manifest, home_id).items())
+        )
+        warehouse.commit()
