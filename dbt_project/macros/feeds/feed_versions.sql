@@ -61,21 +61,35 @@ ranked as (
         row_number() over (
             partition by source, {{ key_columns | join(', ') }}, case when {{ key[0] }} is null then concat(_file_id, '/', _record_number, '/', _sub_record) end
             order by _version desc nulls last, _delivery desc, _file_id desc, _record_number desc, _sub_record desc
-        ) as version_rank
+        ) as version_rank,
+        max(_delivery) over (
+            partition by source, {{ key_columns | join(', ') }}, case when {{ key[0] }} is null then concat(_file_id, '/', _record_number, '/', _sub_record) end
+        ) as key_newest_delivery
     from {{ received }} as received
     where {{ key_hash(key) }} in (select repeated_keys.key_hash from repeated_keys)
 ),
 
-newest_snapshots as (
+{#- A delivery with a damaged record or a refused file proves nothing about what it lacks. #}
+complete_snapshots as (
     select
         files.source,
         files.table_name,
-        max(files.delivery) as newest_delivery
+        files.delivery
     from {{ source('raw_meta', 'files') }} as files
     inner join {{ source('raw_meta', 'tables') }} as tables
         on files.source = tables.source and files.table_name = tables.table_name
-    where tables.delivery_mode = 'snapshot' and files.status = 'loaded'
-    group by files.source, files.table_name
+    where tables.delivery_mode = 'snapshot'
+    group by files.source, files.table_name, files.delivery
+    having bool_and(files.status = 'loaded') and sum(files.damaged_count) = 0
+),
+
+newest_snapshots as (
+    select
+        source,
+        table_name,
+        max(delivery) as newest_delivery
+    from complete_snapshots
+    group by source, table_name
 ),
 
 fates as (
@@ -85,14 +99,14 @@ fates as (
             when coalesce(ranked.version_rank, 1) > 1 then 'superseded'
             when not {{ list_is_empty('received._reasons') }} then 'quarantined'
             when received._is_deleted then 'superseded'
-            when newest_snapshots.newest_delivery > received._delivery then 'superseded'
+            when newest_snapshots.newest_delivery > coalesce(ranked.key_newest_delivery, received._delivery) then 'superseded'
             else 'used'
         end as _status,
         case
             when coalesce(ranked.version_rank, 1) > 1 then 'newer_version'
             when not {{ list_is_empty('received._reasons') }} then 'invalid'
             when received._is_deleted then 'deleted_at_source'
-            when newest_snapshots.newest_delivery > received._delivery then 'absent_from_snapshot'
+            when newest_snapshots.newest_delivery > coalesce(ranked.key_newest_delivery, received._delivery) then 'absent_from_snapshot'
         end as _status_reason
     from {{ received }} as received
     left join ranked
