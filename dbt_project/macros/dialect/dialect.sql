@@ -62,7 +62,7 @@
 {%- endmacro %}
 
 {% macro has_utc_offset(text) -%}
-    regexp_matches({{ text }}, ':[0-9.]+ ?(Z|[+-][0-9]{2}(:?[0-9]{2})?)$')
+    (length({{ text }}) > 16 and regexp_matches({{ text }}, ':[0-9.]+ ?(Z|[+-][0-9]{2}(:?[0-9]{2})?)$'))
 {%- endmacro %}
 
 {% macro first_value_of(value, order_by) -%} arg_min({{ value }}, {{ order_by }}) {%- endmacro %}

@@ -1,0 +1,119 @@
+"""A home and a dbt project of their own for tests: the real project plus the staging of the invented `shop` source."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from orchestration import warehouse
+from orchestration.settings import PROJECT_ROOT, Settings
+from orchestration.sources.declarations import SourceDeclaration, load_declarations
+from orchestration.sources.files import load_inbox
+
+SHOP = Path(__file__).parents[1] / "fixtures" / "shop"
+_IGNORED = shutil.ignore_patterns("target", "logs", "__pycache__")
+
+
+@dataclass
+class ShopProject:
+    """A copied dbt project with `shop` as its only source, and one home."""
+
+    root: Path
+    home: Path
+
+    @property
+    def settings(self) -> Settings:
+        return Settings(home=self.home)
+
+    @property
+    def project_dir(self) -> Path:
+        return self.root / "dbt_project"
+
+    @property
+    def declarations(self) -> dict[str, SourceDeclaration]:
+        return load_declarations(["shop"], folder=SHOP)
+
+    def deliver(self, name: str, text: str) -> None:
+        inbox = self.home / "inbox" / "shop"
+        inbox.mkdir(parents=True, exist_ok=True)
+        (inbox / name).write_text(text, encoding="utf-8")
+
+    def load(self, load_id: str) -> None:
+        load_inbox(self.settings, self.declarations, load_id)
+
+    def _flags(self) -> list[str]:
+        return [
+            "--project-dir", str(self.project_dir), "--profiles-dir", str(self.project_dir),
+            "--target-path", str(self.home / "dbt_target"), "--log-path", str(self.home / "dbt_target" / "logs"),
+            "--vars", json.dumps({"sources": {"shop": list(self.declarations["shop"].feeds)}}),
+        ]  # fmt: skip
+
+    def dbt(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run dbt in this project and home; the caller judges the return code."""
+        env = warehouse.dbt_environment(self.settings, {**os.environ, "CSATLAS_DBT_THREADS": "1"})
+        return subprocess.run(
+            [str(warehouse.DBT_EXECUTABLE), "--no-use-colors", *arguments, *self._flags()],
+            env=env, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+
+    def build(self, *, full: bool = False, select: str | None = None) -> None:
+        """Parse, write the expected fingerprints and build, as the nightly job does; fail with dbt's words."""
+        parsed = self.dbt("parse")
+        assert parsed.returncode == 0, parsed.stdout + parsed.stderr
+        warehouse.write_expected_fingerprints(self.settings, self.home / "dbt_target" / "manifest.json")
+        chosen = [] if select is None else ["--select", select]
+        built = self.dbt("build", *chosen, *(["--full-refresh"] if full else []))
+        assert built.returncode == 0, built.stdout[-6000:] + built.stderr
+
+
+def make_shop_project(root: Path) -> ShopProject:
+    """Copy the dbt project and the seeds below `root`, and add the shop's staging."""
+    shutil.copytree(PROJECT_ROOT / "dbt_project", root / "dbt_project", ignore=_IGNORED)
+    shutil.copytree(PROJECT_ROOT / "seeds", root / "seeds")
+    shutil.copytree(SHOP / "staging", root / "dbt_project" / "models" / "staging" / "shop")
+    home = root / "home"
+    home.mkdir()
+    return ShopProject(root, home)
+
+
+def table_names(path: Path) -> list[tuple[str, str]]:
+    """(schema, table or view) of everything dbt built in the intermediate and marts schemas."""
+    with duckdb.connect(str(path), read_only=True) as connection:
+        rows = connection.execute(
+            "select table_schema, table_name from information_schema.tables"
+            " where table_schema in ('intermediate', 'marts') and table_catalog = current_database() order by 1, 2"
+        ).fetchall()
+    return [(schema, table) for schema, table in rows]
+
+
+def differences(left: ShopProject, right: ShopProject, *, ignore: frozenset[str] = frozenset()) -> dict[str, int]:
+    """Rows that stand in one of the two warehouses only, by table; empty when they are equal."""
+    tables = table_names(left.settings.warehouse_path)
+    assert tables == table_names(right.settings.warehouse_path)
+    found: dict[str, int] = {}
+    with duckdb.connect(":memory:") as connection:
+        connection.execute("set timezone = 'UTC'")
+        connection.execute(f"attach '{left.settings.raw_path}' as raw (read_only)")
+        connection.execute(f"attach '{left.settings.warehouse_path}' as warehouse (read_only)")
+        left_dir = left.home / "compared"
+        left_dir.mkdir(exist_ok=True)
+        for schema, table in tables:
+            connection.execute(f"create or replace table memory.main.\"left_{table}\" as from warehouse.{schema}.{table}")
+        connection.execute("detach warehouse")
+        connection.execute("detach raw")
+        connection.execute(f"attach '{right.settings.raw_path}' as raw (read_only)")
+        connection.execute(f"attach '{right.settings.warehouse_path}' as warehouse (read_only)")
+        for schema, table in tables:
+            excluded = sorted(ignore & {r[0] for r in connection.execute(f"describe warehouse.{schema}.{table}").fetchall()})
+            columns = f"* exclude ({', '.join(excluded)})" if excluded else "*"
+            a, b = f"select {columns} from memory.main.\"left_{table}\"", f"select {columns} from warehouse.{schema}.{table}"
+            row = connection.execute(f"select (select count(*) from ({a} except all {b})) + (select count(*) from ({b} except all {a}))").fetchone()
+            if row and row[0]:
+                found[f"{schema}.{table}"] = row[0]
+    return found
