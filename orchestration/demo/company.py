@@ -183,15 +183,16 @@ def _run(plan: Plan, inbox: Path, until: int, only: int | None, progress: Progre
         box.snapshot("surveys.questions", month, lambda day: systems.questions())
         box.snapshot("crm.org_units", month, lambda day: systems.org_units(plan, day))
         box.snapshot("crm.agents", month, lambda day: systems.agents_table(plan, agents, day))
-        box.snapshot("crm.customers", month, lambda day: systems.customers_table(plan, customers, world.subs, day))
+        box.snapshot("crm.customers", month, lambda day: dirt.with_planted_customers(plan, systems.customers_table(plan, customers, world.subs, day)))
         box.snapshot("crm.corrective_actions", month, lambda day: systems.corrective_actions(plan, day))
-        box.snapshot("billing.subscriptions", month, lambda day: systems.subscriptions_table(plan, customers, world.subs, day))
+        box.snapshot("billing.subscriptions", month, lambda day: dirt.with_planted_subscriptions(plan, systems.subscriptions_table(plan, customers, world.subs, day)))
         record.month(world, joined, tickets, survey_truth, handled, met)
         if plan.dirty:
             record.planted.extend(dirt.plant(plan, box, month))
         box.flush(month)
     if plan.dirty:
         record.planted.extend(dirt.plant_files(plan, box))
+        record.planted.extend(dirt.snapshot_plants(plan, box))
     record.write(world, agents, box, only is not None)
     plan.save(inbox.parent / "demo" / "company.json", plan.day_date(until))
     if progress:

@@ -10,7 +10,6 @@ import gzip
 import io
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
 from pathlib import Path
 
 import polars as pl
@@ -218,10 +217,11 @@ class Outbox:
         for day in range(first, min(nxt, self.until + 1)):
             if self.is_due(day) and (day == nxt - 1 or day >= self.first_daily):
                 frame = make(day)
-                write_frame(self.path(table, day, mark="") if self.file_day(day) == day else self._dated(table, day), frame, SHAPES[table])
+                write_frame(self.snapshot_path(table, day), frame, SHAPES[table])
                 self._count(table, frame.height, 1)
 
-    def _dated(self, table: str, day: int) -> Path:
+    def snapshot_path(self, table: str, day: int) -> Path:
+        """Where the snapshot of a day lies."""
         shape = SHAPES[table]
         return self.inbox / table.split(".")[0] / f"{shape.stem}_{self.plan.day_date(day):%Y%m%d}{shape.suffix}"
 
@@ -238,7 +238,3 @@ class Outbox:
     def _count(self, table: str, rows: int, files: int) -> None:
         self.rows[table] = self.rows.get(table, 0) + rows
         self.files[table] = self.files.get(table, 0) + files
-
-
-def last_day_of(plan: Plan, day: int) -> str:
-    return f"{plan.day_date(day) + timedelta(days=0):%Y%m%d}"
