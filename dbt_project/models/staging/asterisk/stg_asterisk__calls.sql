@@ -1,0 +1,49 @@
+-- One call record. Its `answer` is the moment the exchange picked up; when an agent answered stands in the queue log.
+with parsed as (
+    select
+        *,
+        regexp_extract(dstchannel, 'Agent/([0-9]+)', 1) as agent_number,
+        regexp_extract(userfield, '(?:^|;)prod=([^;]*)', 1) as product,
+        regexp_extract(userfield, '(?:^|;)aw=([^;]*)', 1) as announced,
+        regexp_extract(userfield, '(?:^|;)hu=([^;]*)', 1) as hung_up,
+        regexp_extract(userfield, '(?:^|;)path=([^;]*)', 1) as path,
+        regexp_extract(userfield, '(?:^|;)tk=([^;]*)', 1) as ticket
+    from {{ source('asterisk', 'cdr') }}
+)
+
+select
+    uniqueid as call_id,
+    case when dcontext = 'outbound-callback' then dst else src end as caller_identifier,
+    ticket as ticket_id,
+    dst as line,
+    {{ map_values('dcontext', 'direction', {
+        'from-pstn': 'inbound', 'test-lines': 'inbound', 'outbound-callback': 'outbound', 'from-internal': 'internal',
+    }) }},
+    case when lastapp = 'Queue' then lastdata end as queue,
+    path as ivr_path,
+    accountcode as org_unit_id,
+    case when agent_number <> '' then concat('A', agent_number) end as agent_id,
+    product as product_line,
+    dcontext as call_type,
+    case
+        when agent_number <> '' then 'answered'
+        when dcontext = 'outbound-callback' and disposition = 'ANSWERED' then 'answered'
+        when dcontext = 'outbound-callback' and disposition = 'BUSY' then 'busy'
+        when dcontext = 'outbound-callback' then 'failed'
+        when lastapp = 'Queue' then 'abandoned'
+        when lastapp = 'VoiceMail' or lastdata = 'callback-taken' then 'flow_out'
+        when lastapp = 'Playback' and lastdata like 'selfservice-%' then 'contained'
+        when lastapp = 'BackGround' then 'abandoned_in_ivr'
+        when _problem is null then 'failed'
+    end as disposition,
+    {{ map_values('hung_up', 'ended_by', {'caller': 'customer'}) }},
+    announced as announced_wait_seconds,
+    {{ timestamp_column('start', 'started_at', tz='Asia/Shanghai') }},
+    {{ timestamp_column('"end"', 'ended_at', tz='Asia/Shanghai') }},
+    case
+        when dcontext = 'test-lines' then 'test'
+        when dcontext = 'from-internal' then 'internal'
+        when lastapp = 'Hangup' and try_cast(duration as integer) <= 2 and disposition = 'NO ANSWER' then 'phantom'
+    end as exclusion_kind,
+    {{ load_facts('cdr') }}
+from parsed

@@ -1,0 +1,10 @@
+select
+    account_no as account_id,
+    party_no as customer_id,
+    {{ map_values('role', 'party_role', {'h': 'owner', 'u': 'user', 'p': 'payer', 'c': 'contact'}) }},
+    unit_code as org_unit_id,
+    {{ date_column('valid_from', 'valid_from', '%d.%m.%Y') }},
+    {{ date_column('valid_to', 'valid_to', '%d.%m.%Y') }},
+    {{ epoch_micros("try_cast(updated_at as timestamp)") }} as _version,
+    {{ load_facts('account_parties') }}
+from {{ source('billing', 'account_parties') }}

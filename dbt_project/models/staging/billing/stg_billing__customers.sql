@@ -1,0 +1,9 @@
+select
+    party_no as customer_id,
+    {{ map_values('party_type', 'customer_kind', {'p': 'person', 'h': 'household', 'e': 'enterprise'}) }},
+    name as customer_name,
+    unit_code as org_unit_id,
+    {{ date_column('since', 'customer_since', '%d.%m.%Y') }},
+    {{ epoch_micros("try_cast(updated_at as timestamp)") }} as _version,
+    {{ load_facts('parties') }}
+from {{ source('billing', 'parties') }}

@@ -1,0 +1,11 @@
+select
+    customer_no as customer_id,
+    {{ map_values('id_type', 'identifier_kind', {
+        'mobile': 'phone', 'landline': 'phone', 'email': 'email', 'contract': 'contract', 'member': 'member', 'wechat': 'social', 'custno': 'member',
+    }) }},
+    id_value as identifier_value,
+    valid_from,
+    valid_to,
+    {{ epoch_micros("try_strptime(updated_at, '%Y/%m/%d %H:%M:%S')") }} as _version,
+    {{ load_facts('customer_identifiers') }}
+from {{ source('crm', 'customer_identifiers') }}

@@ -1,0 +1,61 @@
+-- Offers, dunning steps and care messages. Dunning knows billing's party numbers, the other two the customer numbers of the CRM.
+with offers as (
+    select
+        offer_id as action_id,
+        lower(kind) as action_kind,
+        campaign as campaign_id,
+        customer_no as customer_id,
+        'crm' as customer_source,
+        account_no as account_id,
+        unit_code as org_unit_id,
+        {{ timestamp_column('offered_at', 'occurred_at', tz='Asia/Shanghai') }},
+        {{ number_column('cost', 'cost_amount') }},
+        {{ boolean_column('control', 'is_control') }},
+        outcome as result,
+        {{ timestamp_column('outcome_at', 'result_at', tz='Asia/Shanghai') }},
+        {{ epoch_micros(iso_to_utc('updated_at')) }} as _version,
+        {{ load_facts('offers') }}
+    from {{ source('retention', 'offers') }}
+),
+
+dunning as (
+    select
+        step_id as action_id,
+        'dunning' as action_kind,
+        run as campaign_id,
+        step,
+        party_no as customer_id,
+        'billing' as customer_source,
+        account_no as account_id,
+        unit_code as org_unit_id,
+        {{ timestamp_column('done_at', 'occurred_at', tz='Asia/Shanghai') }},
+        {{ number_column('cost', 'cost_amount') }},
+        result,
+        {{ timestamp_column('result_at', 'result_at', tz='Asia/Shanghai') }},
+        {{ epoch_micros(iso_to_utc('updated_at')) }} as _version,
+        {{ load_facts('dunning') }}
+    from {{ source('retention', 'dunning') }}
+),
+
+care as (
+    select
+        care_id as action_id,
+        'care' as action_kind,
+        occasion as campaign_id,
+        customer_no as customer_id,
+        'crm' as customer_source,
+        unit_code as org_unit_id,
+        {{ timestamp_column('sent_at', 'occurred_at', tz='Asia/Shanghai') }},
+        {{ number_column('cost', 'cost_amount') }},
+        {{ boolean_column('control', 'is_control') }},
+        result,
+        {{ timestamp_column('result_at', 'result_at', tz='Asia/Shanghai') }},
+        {{ load_facts('care') }}
+    from {{ source('retention', 'care') }}
+)
+
+select * from offers
+union all by name
+select * from dunning
+union all by name
+select * from care
