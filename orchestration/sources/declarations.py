@@ -31,7 +31,7 @@ SOURCE_OPTIONS = {
 }
 TABLE_OPTIONS = {
     "pattern": "glob of the file names below inbox/<source>/; the name with .gz or .zip added matches too",
-    "delivery_pattern": "regular expression on the file name with a group `delivery`: sortable text; default: the load time",
+    "delivery_pattern": "regular expression on the file name with a group `delivery`: sortable text; default: when the file was last changed (UTC)",
     "format": "delimited, fixed_width, parquet, json_lines or excel",
     "encoding": "auto (default) or the name of a text encoding",
     "delimiter": "delimited: one character; default: found from the file",

@@ -102,14 +102,18 @@ def _matches(table: TableDeclaration, name: str) -> bool:
     return any(fnmatch.fnmatchcase(candidate, table.pattern) for candidate in target)
 
 
-def _find(settings: Settings, declaration: SourceDeclaration, now: str) -> tuple[list[_Found], list[FileResult]]:
+def _modified(path: Path) -> str:
+    return datetime.fromtimestamp(path.stat().st_mtime, UTC).strftime("%Y%m%dT%H%M%S")
+
+
+def _find(settings: Settings, declaration: SourceDeclaration) -> tuple[list[_Found], list[FileResult]]:
     found, odd = [], []
     folder = settings.inbox / declaration.source
     for path in _inbox_files(folder) if folder.is_dir() else ():
         name = unicodedata.normalize("NFC", path.relative_to(folder).as_posix())
         tables = [table for table in declaration.tables.values() if _matches(table, name)]
         if len(tables) == 1:
-            found.append(_Found(path, name, tables[0], tables[0].delivery_of(name, now)))
+            found.append(_Found(path, name, tables[0], tables[0].delivery_of(name, _modified(path))))
         elif tables:
             names = " and ".join(f"{table.name} ({table.pattern})" for table in tables)
             message = f"matches the patterns of {names}; make the patterns in {declaration.source}.yml tell them apart"
@@ -148,7 +152,6 @@ def load_inbox(
         rawstore.RawVersionError: the raw database belongs to a newer program.
     """
     loaded_at = datetime.now(UTC).replace(tzinfo=None)
-    now = loaded_at.strftime("%Y%m%dT%H%M%S")
     chosen = [declarations[name] for name in (declarations if only is None else only)]
     results: list[FileResult] = []
     scratch = rawstore.private_folder(settings.home / "tmp" / "load")
@@ -156,7 +159,7 @@ def load_inbox(
         rawstore.prepare_tables(connection, declarations)
         queue: list[_Found] = []
         for declaration in chosen:
-            found, odd = _find(settings, declaration, now)
+            found, odd = _find(settings, declaration)
             queue += found
             results += odd
         loader = _Loader(settings, connection, load_id, loaded_at, scratch)
@@ -189,9 +192,11 @@ class _Loader:
         except OSError as error:
             message = f"cannot be read ({error.strerror}); check its rights, it is tried again at the next load"
             return FileResult(table.source, table.name, item.name, "refused", item.delivery, message=message)
+        # A snapshot that equals an earlier one is news when another came between them, so its delivery counts too.
         if self.connection.execute(
-            "select 1 from raw_meta.files where source = ? and table_name = ? and content_sha256 = ? and status = 'loaded'",
-            [table.source, table.name, sha256],
+            "select 1 from raw_meta.files where source = ? and table_name = ? and content_sha256 = ? and status = 'loaded'"
+            " and (delivery = ? or ? = 'delta')",
+            [table.source, table.name, sha256, item.delivery, table.delivery],
         ).fetchone():
             return FileResult(table.source, table.name, item.name, "skipped", item.delivery)
         file_id = rawstore.next_file_id(self.connection)
