@@ -163,14 +163,16 @@ def _run(plan: Plan, inbox: Path, until: int, only: int | None, progress: Progre
         if month == 0:
             box.add("zendesk.groups", desk.groups())
             box.add("crm.external_measures", systems.external_measures())
-        handled = _calls(plan, box, roster, customers.frame(), arrivals, joined.contacts, first, min(nxt, until + 1))
+        handled = _calls(plan, box, roster, customers.frame(), arrivals, joined.contacts, first, nxt)
         answers = surveys.month(customers, joined, handled, tickets, world.grievance, active)
         survey_truth: Table = answers.pop("truth")  # type: ignore[assignment]
         for table, frame in answers.items():
             box.add(table, frame)  # type: ignore[arg-type]
         box.add("crm.customer_identifiers", systems.identifiers(plan, customers, month, joined.joined))
         box.add("crm.quality_reviews", systems.quality_reviews(plan, agents, month, handled, tickets))
-        box.add("crm.commitments", systems.commitments(plan, customers, month, tickets, joined.joined))
+        promises = systems.commitments(plan, customers, month, tickets, joined.joined)
+        box.add("crm.commitments", promises)
+        box.stream("asterisk.cdr", systems.outbound_records(plan, customers, promises))
         box.add("crm.operational_events", systems.operational_events(plan, month, joined.outages))
         parties, roles = systems.parties(plan, customers, month, joined.joined)
         box.add("billing.parties", parties)
@@ -201,14 +203,18 @@ def _run(plan: Plan, inbox: Path, until: int, only: int | None, progress: Progre
 
 
 def _calls(plan: Plan, box: Outbox, roster: telephony.Roster, texts: object, arrivals: Table, contacts: Table, first: int, stop: int) -> Table:
-    """Simulate the month's calls days by days, log them, and return the answered ones that belong to a contact."""
+    """Simulate the month's calls, log them, and return the answered ones that belong to a contact.
+
+    The whole month is simulated even when only its beginning is delivered: what is drawn from its calls (who is surveyed,
+    who is reviewed) must not depend on how far the files reach.
+    """
     import polars as pl
 
     assert isinstance(texts, pl.DataFrame)
     handled: list[Table] = []
     for days in telephony.day_chunks(arrivals, first, stop):
         base, leg = telephony.simulate_days(plan, roster, arrivals, days)
-        written = range(days.start, days.stop) if box.only is None else range(max(days.start, box.only - dirt.LATE_DAYS), min(days.stop, box.only + 1))
+        written = range(days.start, min(days.stop, box.until + 1)) if box.only is None else range(max(days.start, box.only - dirt.LATE_DAYS), min(days.stop, box.only + 1))
         duty = take(roster.rows, np.concatenate([np.arange(s.start, s.stop) for (_, day), s in roster.slices.items() if day in days] or [np.zeros(0, dtype=np.int64)]))
         if len(written):
             phones = telephony.phones_of(base, texts)

@@ -138,10 +138,11 @@ class Surveys:
         fixed = fixed + np.array([0.0, -0.2, -0.15, -0.5, -0.4])[survey]
         scale5 = np.where(survey == S_CSAT, table["latent"], np.where(survey == S_CES, 6 - table["latent"], 1 + 0.4 * table["latent"]))
         score5 = np.clip(np.round(scale5), 1, 5)
-        logit = fixed + w["per_point_below_4"] * np.maximum(0, 4 - score5) + w["is_5"] * (score5 == 5)
-        p, neutral = 1 / (1 + np.exp(-logit)), 1 / (1 + np.exp(-(fixed + 0.1)))
+        well = table["resolved"] & (table["wait"] < 0.5) & ~table["complaint"]
+        logit = fixed + w["not_resolved"] * ~table["resolved"] + w["all_went_well"] * well + w["per_minute_waited"] * np.minimum(table["wait"], 10) + w["is_complaint"] * table["complaint"] + w["says_1_or_2"] * (score5 <= 2)
+        p, neutral = 1 / (1 + np.exp(-logit)), 1 / (1 + np.exp(-fixed))
         answered = ~bounced & (u < p)
-        reason = np.select([bounced, answered, u < neutral], [0, 1, 2], 3)
+        reason = np.select([bounced, answered & (u < neutral), answered, u < neutral], [0, 1, 4, 2], 3)
         delay = np.where(channel == 2, rng.integers(5, 60, n), np.minimum(rng.lognormal(9.4, 1.4, n), 12 * DAY)).astype(np.int64)
         ids = number * 10_000_000 + np.arange(n) + 1
         texts = customers.frame().select("crm_no", "mobile", "email")[cust]
@@ -397,10 +398,10 @@ def state_rows(plan: Plan, duty: Table, leg: Table) -> pl.DataFrame:
     shown = np.flatnonzero((table["state"] >= 0) & (table["end"] > table["begin"]))
     parts = [{name: table[name][shown] for name in ("number", "day", "begin", "end", "state")}]
     waiting = np.flatnonzero(gap > 0)
-    ready = np.where(gap[waiting] > 600, 60 + gap[waiting] // 12, gap[waiting])
+    ready = np.where(gap[waiting] > 240, 40 + gap[waiting] // 40, gap[waiting])
     base = {"number": table["number"][waiting], "day": table["day"][waiting]}
     parts.append({**base, "begin": table["begin"][waiting] - ready, "end": table["begin"][waiting], "state": np.zeros(len(waiting), dtype=np.int64)})
-    other = np.flatnonzero(gap[waiting] > 600)
+    other = np.flatnonzero(gap[waiting] > 240)
     parts.append({"number": base["number"][other], "day": base["day"][other], "begin": previous[waiting][other], "end": (table["begin"][waiting] - ready)[other], "state": np.full(len(other), 4)})
     rows = stack(parts)
     rows = take(rows, np.lexsort((rows["begin"], rows["number"], rows["day"])))
@@ -502,6 +503,27 @@ def commitments(plan: Plan, customers: Customers, month: int, tickets: Table, jo
             "result": pick(results, table["result"][rows]) if settled else blank, "updated_at": local(at, stamp), "_day": days_of(plan, at), "_t": at,
         }))
     return pl.concat(frames).sort("_t", "commitment_id").drop("_t")
+
+
+def outbound_records(plan: Plan, customers: Customers, settled: pl.DataFrame) -> pl.DataFrame:
+    """Call records of the callbacks that were made: one outbound call each, answered or not."""
+    stamp = "%Y-%m-%d %H:%M:%S"
+    phones = customers.frame().select(pl.col("crm_no").alias("customer_no"), "mobile", pl.lit(pl.Series(words.CITY_CODES)).gather(pl.col("city")).alias("accountcode"))
+    rows = settled.filter((pl.col("kind") == "CALLBACK") & pl.col("result").is_not_null()).join(phones, on="customer_no", how="inner", maintain_order="left").with_row_index("n")
+    start = pl.col("updated_at").str.to_datetime("%Y/%m/%d %H:%M:%S") - pl.duration(minutes=6)
+    reached = pl.col("result") != "unreached"
+    length = pl.when(reached).then(pl.col("n") * 37 % 240 + 40).otherwise(pl.col("n") % 25 + 12).cast(pl.Int64)
+    ring = pl.lit(8)
+    serial = pl.col("commitment_id").str.slice(1).cast(pl.Int64).cast(pl.String)
+    return rows.select(
+        "accountcode", pl.lit("10088").alias("src"), pl.col("mobile").alias("dst"), pl.lit("outbound-callback").alias("dcontext"), pl.lit('"10088" <10088>').alias("clid"),
+        ("Agent/" + pl.col("agent_no").str.slice(1) + "-" + serial.str.zfill(8)).alias("channel"), pl.lit("").alias("dstchannel"), pl.lit("Dial").alias("lastapp"), (pl.lit("PJSIP/") + pl.col("mobile") + "@trunk1").alias("lastdata"),
+        start.dt.strftime(stamp).alias("start"), pl.when(reached).then((start + pl.duration(seconds=ring)).dt.strftime(stamp)).otherwise(pl.lit("")).alias("answer"), (start + pl.duration(seconds=length)).dt.strftime(stamp).alias("end"),
+        length.cast(pl.String).alias("duration"), pl.when(reached).then(length - ring).otherwise(0).cast(pl.String).alias("billsec"),
+        pl.when(reached).then(pl.lit("ANSWERED")).when(pl.col("n") % 4 == 0).then(pl.lit("BUSY")).otherwise(pl.lit("NO ANSWER")).alias("disposition"), pl.lit("DOCUMENTATION").alias("amaflags"),
+        ((start.dt.epoch("s") - UTC_OFFSET).cast(pl.String) + ".7" + serial).alias("uniqueid"),
+        (pl.lit("hu=agent") + pl.when(pl.col("about_id").is_not_null()).then(";tk=" + pl.col("about_id")).otherwise(pl.lit(""))).alias("userfield"), pl.col("_day"),
+    )
 
 
 ACTIONS: list[tuple[str, str, str, str, str, str, float, float | None, str]] = [

@@ -35,7 +35,7 @@ NODES = ["lang", "main", *dict.fromkeys(SELF_NODES + MENU_NODES)]
 def _load_limits(target: float = 0.87, seconds: float = 20.0, most: int = 3200) -> np.ndarray:
     """Largest load in Erlang that n agents answer to the target (Erlang C), for n = 1 ..."""
     limits = np.zeros(most + 1)
-    for n in [*range(1, 60), *range(60, most + 1, 20)]:
+    for n in [*range(1, 40), *range(40, 200, 16), *range(200, most + 1, 500), most]:
         low, high = 0.0, float(n)
         for _ in range(30):
             load = (low + high) / 2
@@ -236,7 +236,7 @@ def arrivals_of(plan: Plan, customers: Customers, month: int, contacts: Table) -
         table["talk"] = np.where(table["city"] // 4 == plan.bad_province, table["talk"] * BAD_MONTH["handle_factor"], table["talk"]).astype(np.int64)
     table["hold"] = np.where(rng.random(n) < 0.17, np.clip(rng.exponential(55, n), 6, 400), 0).astype(np.int64)
     table["wrap"] = np.clip(rng.lognormal(3.35, 0.6, n), 4, 300).astype(np.int64)
-    table["patience"] = np.clip(rng.weibull(1.15, n) * np.where(rng.random(n) < 0.05, 14, 480), 2, 1800).astype(np.int64)
+    table["patience"] = np.clip(rng.weibull(1.15, n) * np.where(rng.random(n) < 0.05, 14, 620), 2, 1800).astype(np.int64)
     table["redial"] = np.where(rng.random(n) < 0.6, rng.integers(40, 1500, n), 0)
     table["rings"] = rng.random(n) < 0.018
     table["key"] = np.where(rng.random(n) < 0.16, rng.integers(35, 80, n), 0)

@@ -23,7 +23,7 @@ from orchestration.demo.world import CHANNELS, CHURN_TYPES, COMPLAINT, KINDS, NE
 
 SCHEMA_PATH = Path(__file__).with_name("truth.schema.json")
 FORMAT = 1
-REASONS = ["not_delivered", "answered", "put_off_by_experience", "would_not_answer_anyway"]
+REASONS = ["not_delivered", "answered", "put_off_by_experience", "would_not_answer_anyway", "answered_because_of_experience"]
 
 
 class Truth:
@@ -164,7 +164,7 @@ class Truth:
                 "index_paths": TCSI_PATHS, "servqual": {"expected": list(SERVQUAL_EXPECTED), "perceived": list(SERVQUAL_PERCEIVED)},
             },
             "response": {"base_logit": RESPONSE_BASE, "weights": RESPONSE_WEIGHTS, "outcomes": outcome,
-                         "true_csat_top2": self._share(invitations), "answered_csat_top2": self._share(invitations.filter(pl.col("outcome") == "answered"))},
+                         "true_csat_top2": self._share(invitations), "answered_csat_top2": self._share(invitations.filter(pl.col("outcome").str.starts_with("answered")))},
             "churn": {"model": CHURN, "by_type": {name: departures.filter(pl.col("churn_type") == name).height for name in CHURN_TYPES}, "offer_effect_on_hazard": CHURN["offer_accepted_factor"], "care_effect_on_hazard": 1.0},
             "causes": [{"code": c[0], "owner": c[1], "type": c[2], "name_en": c[3], "name_zh": c[4], "resolution_code": c[6], "complaints": complaints.filter(pl.col("root_cause") == c[0]).height} for c in words.CAUSES],
             "resolution_codes": {"share_coded": 0.7, "share_wrong": 0.1},

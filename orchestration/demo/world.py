@@ -25,7 +25,7 @@ CHANNEL_SHARE = np.array([0.70, 0.075, 0.06, 0.055, 0.04, 0.035, 0.028, 0.002, 0
 NEVER = 100_000
 NATURAL, MALICIOUS, COMPETITIVE, NEGLIGENT = range(4)
 CHURN_TYPES = ["natural", "malicious", "competitive", "negligent"]
-KIND_SHARE = np.array([0.56, 0.17, 0.115, 0.065, 0.09])
+KIND_SHARE = np.array([0.585, 0.17, 0.10, 0.055, 0.09])
 RESOLVE_FIRST = np.array([0.88, 0.82, 0.66, 0.56, 0.87])
 _HOURS = np.array([0.5, 0.3, 0.2, 0.15, 0.15, 0.3, 0.8, 2.2, 5.6, 8.2, 8.8, 7.8, 5.6, 5.9, 7.4, 7.9, 7.6, 6.5, 5.6, 5.7, 5.4, 4.2, 2.0, 0.9])
 HOUR_SHARE = _HOURS / _HOURS.sum()
@@ -294,7 +294,10 @@ class World:
         if month == plan.bad_month:
             pool = np.flatnonzero(active & (province == plan.bad_province))
             pool = pool[rng.random(len(pool)) < 0.035 * plan.calls_per_customer_month]
-            parts.append(self._new(rng, pool, np.full(len(pool), COMPLAINT), self._times(rng, month, len(pool)), cause=plan.action_cause))
+            when = self._times(rng, month, len(pool))
+            # It begins with a shock: three in ten of them come on the first two days.
+            when = np.where(rng.random(len(pool)) < 0.3, plan.epoch + (first + rng.integers(0, 2, len(pool))) * DAY + (when - plan.epoch) % DAY, when)
+            parts.append(self._new(rng, pool, np.full(len(pool), COMPLAINT), when, cause=plan.action_cause))
         later = stack(self._later_issues) if self._later_issues else None
         if later is not None:
             due = later["t"] < plan.epoch + nxt * DAY
@@ -365,7 +368,7 @@ class World:
         wanted = plan.tickets_per_customer_month / max(plan.calls_per_customer_month * ISSUES_PER_CALL, 1e-9)
         sure = np.isin(issues["kind"], [COMPLAINT, REPAIR])
         soft = np.array([0.16, 0.62, 0.0, 0.0, 0.62])[issues["kind"]] + np.where(issues["channel"] != VOICE, 0.34, 0.0)
-        expected_sure, expected_soft = 0.185, 0.37
+        expected_sure, expected_soft = 0.165, 0.37
         scale = np.clip((wanted - expected_sure) / expected_soft, 0.0, 2.5)
         keep_sure = min(1.0, wanted / expected_sure)
         issues["ticket_flag"] = np.where(sure, (rng.random(n) < keep_sure) | (issues["kind"] == COMPLAINT), rng.random(n) < np.minimum(soft * scale, 1.0))
