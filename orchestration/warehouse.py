@@ -44,8 +44,9 @@ def enabled_sources(settings: Settings) -> dict[str, list[str]]:
 
 
 def dbt_vars(settings: Settings) -> dict[str, Any]:
-    """Variables for `dbt --vars`; empty when dbt_project.yml already says it all."""
-    return {} if settings.sources is None else {"sources": enabled_sources(settings)}
+    """Variables for `dbt --vars`: always the enabled sources, for dbt renders folder settings before it knows the
+    vars of its own dbt_project.yml."""
+    return {"sources": enabled_sources(settings)}
 
 
 def dbt_environment(settings: Settings, env: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -68,8 +69,7 @@ def dbt_flags(settings: Settings) -> list[str]:
         "--target-path", str(settings.dbt_target),
         "--log-path", str(settings.dbt_target / "logs"),
     ]  # fmt: skip
-    variables = dbt_vars(settings)
-    return [*flags, "--vars", json.dumps(variables)] if variables else flags
+    return [*flags, "--vars", json.dumps(dbt_vars(settings))]
 
 
 def _project_files(settings: Settings) -> Iterable[Path]:
