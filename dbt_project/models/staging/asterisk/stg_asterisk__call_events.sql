@@ -1,3 +1,5 @@
+{{ config(enabled='asterisk' in var('sources')) }}
+
 -- One line of the queue log. Lines of no call (agents joining, breaks) carry the call id NONE and are 'other'.
 select
     {{ log_row_id(['time', 'callid', 'queuename', 'agent', 'event', 'data1', 'data2', 'data3', 'data4', 'data5']) }} as call_event_id,

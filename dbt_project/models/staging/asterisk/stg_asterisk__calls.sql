@@ -1,3 +1,5 @@
+{{ config(enabled='asterisk' in var('sources')) }}
+
 -- One call record. Its `answer` is the moment the exchange picked up; when an agent answered stands in the queue log.
 with parsed as (
     select

@@ -1,3 +1,5 @@
+{{ config(enabled='billing' in var('sources')) }}
+
 select
     account_no as account_id,
     party_no as customer_id,

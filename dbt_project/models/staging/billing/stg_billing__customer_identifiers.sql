@@ -1,3 +1,5 @@
+{{ config(enabled='billing' in var('sources')) }}
+
 -- Identifiers that a party carries itself, the contracts it owns and the numbers it is served under.
 {% for column, kind in [('phone', 'phone'), ('email', 'email'), ('member_no', 'member')] %}
 select

@@ -1,3 +1,5 @@
+{{ config(enabled='billing' in var('sources')) }}
+
 select
     party_no as customer_id,
     {{ map_values('party_type', 'customer_kind', {'p': 'person', 'h': 'household', 'e': 'enterprise'}) }},

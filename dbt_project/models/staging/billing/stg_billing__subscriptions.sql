@@ -1,3 +1,5 @@
+{{ config(enabled='billing' in var('sources')) }}
+
 select
     subscription_no as subscription_id,
     account_no as account_id,

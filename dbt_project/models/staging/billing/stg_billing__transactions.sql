@@ -1,3 +1,5 @@
+{{ config(enabled='billing' in var('sources')) }}
+
 -- Charges (with refunds and devices) and payments; ids of the two tables do not overlap.
 with charges as (
     select

@@ -1,3 +1,5 @@
+{{ config(enabled='crm' in var('sources')) }}
+
 -- Planned activities and observed states, each a stretch of time of one agent.
 {% set codes = {'on_shift': 'ready', 'back_office': 'work', 'wrapup': 'wrap_up', 'ready': 'ready', 'talking': 'talking',
                 'break': 'break', 'training': 'training', 'meeting': 'meeting', 'offline': 'offline'} %}

@@ -1,3 +1,5 @@
+{{ config(enabled='crm' in var('sources')) }}
+
 select
     agent_no as agent_id,
     name as agent_name,

@@ -1,3 +1,5 @@
+{{ config(enabled='crm' in var('sources')) }}
+
 select
     commitment_id,
     lower(kind) as commitment_kind,

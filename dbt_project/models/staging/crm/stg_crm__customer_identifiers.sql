@@ -1,3 +1,5 @@
+{{ config(enabled='crm' in var('sources')) }}
+
 select
     customer_no as customer_id,
     {{ map_values('id_type', 'identifier_kind', {

@@ -1,3 +1,5 @@
+{{ config(enabled='crm' in var('sources')) }}
+
 select
     客户编号 as customer_id,
     {{ map_values('客户类型', 'customer_kind', {'个人': 'person', '家庭': 'household', '企业': 'enterprise'}) }},

@@ -1,3 +1,5 @@
+{{ config(enabled='crm' in var('sources')) }}
+
 -- A published value may be broken in print ("71."); the note says so and the bounds stand in for it.
 select
     measure,

@@ -1,3 +1,5 @@
+{{ config(enabled='crm' in var('sources')) }}
+
 select
     action_no as improvement_action_id,
     lower(kind) as action_kind,

@@ -1,3 +1,5 @@
+{{ config(enabled='crm' in var('sources')) }}
+
 select
     event_no as operational_event_id,
     lower(kind) as event_kind,

@@ -1,3 +1,5 @@
+{{ config(enabled='crm' in var('sources')) }}
+
 select
     unit_code as org_unit_id,
     parent_code as parent_unit_id,

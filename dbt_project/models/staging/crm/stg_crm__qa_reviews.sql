@@ -1,3 +1,5 @@
+{{ config(enabled='crm' in var('sources')) }}
+
 -- The sheet is wide; each of its five items becomes a row.
 {% set items = [('用语', 'wording'), ('态度', 'attitude'), ('语气', 'tone'), ('需求把握', 'grasp'), ('应变能力', 'adaptability')] %}
 {% for column, item in items %}

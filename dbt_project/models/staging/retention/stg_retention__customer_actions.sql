@@ -1,3 +1,5 @@
+{{ config(enabled='retention' in var('sources')) }}
+
 -- Offers, dunning steps and care messages. Dunning knows billing's party numbers, the other two the customer numbers of the CRM.
 with offers as (
     select

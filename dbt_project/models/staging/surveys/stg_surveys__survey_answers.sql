@@ -1,3 +1,5 @@
+{{ config(enabled='surveys' in var('sources')) }}
+
 -- The questionnaire says what a question measures, its scale and which codes mean "no answer"; its newest delivery counts.
 with questions as (
     select *

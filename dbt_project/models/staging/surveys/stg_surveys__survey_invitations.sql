@@ -1,3 +1,5 @@
+{{ config(enabled='surveys' in var('sources')) }}
+
 select
     invitation_id,
     survey_id,

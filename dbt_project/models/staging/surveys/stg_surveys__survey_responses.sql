@@ -1,3 +1,5 @@
+{{ config(enabled='surveys' in var('sources')) }}
+
 select
     response_id,
     invitation_id,

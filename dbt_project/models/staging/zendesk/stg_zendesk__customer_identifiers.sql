@@ -1,3 +1,5 @@
+{{ config(enabled='zendesk' in var('sources')) }}
+
 -- One row per identifier that a user or an organisation carries. Staff numbers identify no customer.
 {% set parts = [
     ('users', 'email', 'email', 0), ('users', 'phone', 'phone', 1), ('users', 'external_id', 'member', 2),

@@ -1,3 +1,5 @@
+{{ config(enabled='zendesk' in var('sources')) }}
+
 -- Users and organisations of the help desk. Staff are users too: they are no customers, so their rows say "not in this feed".
 with users as (
     select

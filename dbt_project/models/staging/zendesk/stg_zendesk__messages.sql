@@ -1,3 +1,5 @@
+{{ config(enabled='zendesk' in var('sources')) }}
+
 select
     id as message_session_id,
     ticket_id,

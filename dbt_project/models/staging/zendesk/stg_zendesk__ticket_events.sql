@@ -1,3 +1,5 @@
+{{ config(enabled='zendesk' in var('sources')) }}
+
 -- Two logs of one ticket: field changes and comments. Roles follow from the id at the time: an agent who left since is still an agent here.
 with changes as (
     select

@@ -1,3 +1,5 @@
+{{ config(enabled='zendesk' in var('sources')) }}
+
 -- A ticket that was merged away, marked as spam, as a test or as a duplicate stays a ticket; `exclusion_kind` takes it out of the base.
 select
     id as ticket_id,
