@@ -10,9 +10,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 
 from orchestration.demo import dirt, systems, telephony, truth
 from orchestration.demo.delivery import Outbox
@@ -91,7 +93,9 @@ def generate(
         ValueError: an argument is out of bounds.
     """
     until = end or yesterday()
-    size_months = customers * months * 1.09
+    first = plan_for(until, months, seed=seed, customers=customers).start
+    # The company grows by half a per cent a month, and the last month is not over.
+    size_months = customers * (1 + 0.0055 * months) * ((until - first).days + 1) / 30.4
     options: dict[str, object] = {"seed": seed, "customers": customers, "call_detail": call_detail, "dirty": dirty}
     if calls is not None:
         options["calls_per_customer_month"] = calls / size_months
@@ -113,10 +117,20 @@ def next_day(home_inbox: Path, *, progress: Progress | None = None) -> Generated
     """
     stored = home_inbox.parent / "demo" / "company.json"
     if not stored.is_file():
-        raise DemoError(f"{stored} is missing: there is no built-in company in this home yet. Run `csatlas demo` first.")
+        raise DemoError(
+            f"{stored} is missing: there is no built-in company in this home yet. Run `csatlas demo` first."
+        )
     plan, until = Plan.load(stored)
     day = plan.day_of(until) + 1
     return _run(plan, home_inbox, day, day, progress)
+
+
+def _customer_file(plan: Plan, world: World, day: int) -> pl.DataFrame:
+    return dirt.with_planted_customers(plan, systems.customers_table(plan, world.customers, world.subs, day))
+
+
+def _contract_file(plan: Plan, world: World, day: int) -> pl.DataFrame:
+    return dirt.with_planted_subscriptions(plan, systems.subscriptions_table(plan, world.customers, world.subs, day))
 
 
 def _make_room(inbox: Path, demo: Path, replace: bool) -> None:
@@ -124,9 +138,15 @@ def _make_room(inbox: Path, demo: Path, replace: bool) -> None:
     if not present:
         return
     if not (demo / "company.json").is_file():
-        raise DemoError(f"{present[0]} is already there and was not made by `csatlas demo`. Choose another CSATLAS_HOME, or move the files away.")
+        raise DemoError(
+            f"{present[0]} is already there and was not made by `csatlas demo`. "
+            "Choose another CSATLAS_HOME, or move the files away."
+        )
     if not replace:
-        raise DemoError(f"{inbox} already holds a built-in company. Add a day to it with `csatlas demo --next-day`, or make it anew with `csatlas demo --replace`.")
+        raise DemoError(
+            f"{inbox} already holds a built-in company. Add a day to it with `csatlas demo --next-day`, "
+            "or make it anew with `csatlas demo --replace`."
+        )
     for source in SOURCES:
         shutil.rmtree(inbox / source, ignore_errors=True)
     shutil.rmtree(demo, ignore_errors=True)
@@ -146,7 +166,7 @@ def _run(plan: Plan, inbox: Path, until: int, only: int | None, progress: Progre
         first, nxt = plan.month_days(month)
         joined = world.advance()
         customers = world.customers
-        active = world._active_customers(month)
+        active = world.active_customers(month)
         arrivals = telephony.arrivals_of(plan, customers, month, joined.contacts)
         queued = take(arrivals, np.flatnonzero(arrivals["fate"] == 0))
         roster = telephony.make_roster(plan, agents, month, telephony.expected_calls(plan, month, queued))
@@ -185,13 +205,21 @@ def _run(plan: Plan, inbox: Path, until: int, only: int | None, progress: Progre
         box.snapshot("surveys.questions", month, lambda day: systems.questions())
         box.snapshot("crm.org_units", month, lambda day: systems.org_units(plan, day))
         box.snapshot("crm.agents", month, lambda day: systems.agents_table(plan, agents, day))
-        box.snapshot("crm.customers", month, lambda day: dirt.with_planted_customers(plan, systems.customers_table(plan, customers, world.subs, day)))
+        box.snapshot(
+            "crm.customers",
+            month,
+            partial(_customer_file, plan, world),
+        )
         box.snapshot("crm.corrective_actions", month, lambda day: systems.corrective_actions(plan, day))
-        box.snapshot("billing.subscriptions", month, lambda day: dirt.with_planted_subscriptions(plan, systems.subscriptions_table(plan, customers, world.subs, day)))
+        box.snapshot(
+            "billing.subscriptions",
+            month,
+            partial(_contract_file, plan, world),
+        )
         record.month(world, joined, tickets, survey_truth, handled, met)
         if plan.dirty:
             record.planted.extend(dirt.plant(plan, box, month))
-        box.flush(month)
+        box.flush(month, month == last)
     if plan.dirty:
         record.planted.extend(dirt.plant_files(plan, box))
         record.planted.extend(dirt.snapshot_plants(plan, box))
@@ -199,23 +227,47 @@ def _run(plan: Plan, inbox: Path, until: int, only: int | None, progress: Progre
     plan.save(inbox.parent / "demo" / "company.json", plan.day_date(until))
     if progress:
         progress("done", last + 1, last + 1)
-    return GeneratedCompany(plan, plan.day_date(until), inbox, record.path, dict(sorted(box.rows.items())), dict(sorted(box.files.items())), time.perf_counter() - started)
+    return GeneratedCompany(
+        plan,
+        plan.day_date(until),
+        inbox,
+        record.path,
+        dict(sorted(box.rows.items())),
+        dict(sorted(box.files.items())),
+        time.perf_counter() - started,
+    )
 
 
-def _calls(plan: Plan, box: Outbox, roster: telephony.Roster, texts: object, arrivals: Table, contacts: Table, first: int, stop: int) -> Table:
+def _calls(
+    plan: Plan,
+    box: Outbox,
+    roster: telephony.Roster,
+    texts: pl.DataFrame,
+    arrivals: Table,
+    contacts: Table,
+    first: int,
+    stop: int,
+) -> Table:
     """Simulate the month's calls, log them, and return the answered ones that belong to a contact.
 
-    The whole month is simulated even when only its beginning is delivered: what is drawn from its calls (who is surveyed,
-    who is reviewed) must not depend on how far the files reach.
+    The whole month is simulated even when only its beginning is delivered: what is drawn from its calls (who is
+    surveyed, who is reviewed) must not depend on how far the files reach.
     """
-    import polars as pl
-
-    assert isinstance(texts, pl.DataFrame)
     handled: list[Table] = []
     for days in telephony.day_chunks(arrivals, first, stop):
         base, leg = telephony.simulate_days(plan, roster, arrivals, days)
-        written = range(days.start, min(days.stop, box.until + 1)) if box.only is None else range(max(days.start, box.only - dirt.LATE_DAYS), min(days.stop, box.only + 1))
-        duty = take(roster.rows, np.concatenate([np.arange(s.start, s.stop) for (_, day), s in roster.slices.items() if day in days] or [np.zeros(0, dtype=np.int64)]))
+        written = (
+            range(days.start, min(days.stop, box.until + 1))
+            if box.only is None
+            else range(max(days.start, box.only - dirt.LATE_DAYS), min(days.stop, box.only + 1))
+        )
+        duty = take(
+            roster.rows,
+            np.concatenate(
+                [np.arange(s.start, s.stop) for (_, day), s in roster.slices.items() if day in days]
+                or [np.zeros(0, dtype=np.int64)]
+            ),
+        )
         if len(written):
             phones = telephony.phones_of(base, texts)
             box.stream("asterisk.queue_log", telephony.event_lines(plan, base, leg, phones, roster, days))
@@ -238,8 +290,19 @@ def _handled(plan: Plan, base: Table, leg: Table, contacts: Table) -> Table:
     answered, row = answered[keep], row[keep]
     contact = base["contact"][row]
     end = plan.epoch + base["day"][row] * DAY + leg["at"][answered] + leg["wait"][answered] + leg["talk"][answered]
-    return {"start": base["t"][row], "serial": base["serial"][row], "cust": base["cust"][row], "ticket": base["ticket"][row], "product": base["product"][row], "kind": base["kind"][row], "bad": contacts["bad"][contact],
-            "resolved": contacts["resolved"][contact] & (contacts["ordinal"][contact] == 0), "wait": first_wait[row], "transferred": transferred[row], "agent": leg["agent"][answered], "end": end, "id": contacts["id"][contact],
-            "day": base["day"][row]}
-
-
+    return {
+        "start": base["t"][row],
+        "serial": base["serial"][row],
+        "cust": base["cust"][row],
+        "ticket": base["ticket"][row],
+        "product": base["product"][row],
+        "kind": base["kind"][row],
+        "bad": contacts["bad"][contact],
+        "resolved": contacts["resolved"][contact] & (contacts["ordinal"][contact] == 0),
+        "wait": first_wait[row],
+        "transferred": transferred[row],
+        "agent": leg["agent"][answered],
+        "end": end,
+        "id": contacts["id"][contact],
+        "day": base["day"][row],
+    }

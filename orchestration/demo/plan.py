@@ -20,12 +20,24 @@ from orchestration.demo import words
 UTC_OFFSET = 8 * 3600  # the company's clocks run on China's time, which has had no summer time since 1991
 DAY = 86400
 OPEN_HOUR, CLOSE_HOUR = 8, 22
-DAILY_FILES = 7
+DAILY_FILES = 3
 MAX_CUSTOMERS = 4_500_000
 
 # First days and lengths of the long holidays; the short ones follow from their fixed dates.
-_SPRING = {2019: (2, 4), 2020: (1, 24), 2021: (2, 11), 2022: (1, 31), 2023: (1, 21), 2024: (2, 9), 2025: (1, 28), 2026: (2, 16),
-           2027: (2, 5), 2028: (1, 25), 2029: (2, 12), 2030: (2, 2)}
+_SPRING = {
+    2019: (2, 4),
+    2020: (1, 24),
+    2021: (2, 11),
+    2022: (1, 31),
+    2023: (1, 21),
+    2024: (2, 9),
+    2025: (1, 28),
+    2026: (2, 16),
+    2027: (2, 5),
+    2028: (1, 25),
+    2029: (2, 12),
+    2030: (2, 2),
+}
 
 # Satisfaction with a contact on its latent scale (answers are this, rounded to 1..5 and clipped).
 CSAT_BASE = 4.36
@@ -40,11 +52,21 @@ CSAT_WEIGHTS = {
     "customer_mood": 0.36,
 }
 CSAT_NOISE = 0.62
-# Logit of answering an invitation, given what happened and (a little) what one would say: the unhappy answer more often,
-# those for whom all went well less. Most of the bias can be seen in operational facts, so weighting can remove most of it.
+# Logit of answering an invitation, given what happened and (a little) what one would say: the unhappy answer more
+# often, those for whom all went well less. Most of the bias shows in operational facts, so weights remove most of it.
 RESPONSE_BASE = -1.22
-RESPONSE_WEIGHTS = {"not_resolved": 0.62, "all_went_well": -0.22, "per_minute_waited": 0.07, "is_complaint": 0.25, "says_1_or_2": 0.20, "is_enterprise": -0.40, "is_sms": 0.0, "is_email": -0.25, "is_ivr": 0.35,
-                    "age_60_plus": 0.25}
+RESPONSE_WEIGHTS = {
+    "not_resolved": 0.62,
+    "all_went_well": -0.22,
+    "per_minute_waited": 0.07,
+    "is_complaint": 0.25,
+    "says_1_or_2": 0.20,
+    "is_enterprise": -0.40,
+    "is_sms": 0.0,
+    "is_email": -0.25,
+    "is_ivr": 0.35,
+    "age_60_plus": 0.25,
+}
 # Monthly probability of leaving, by true type.
 CHURN = {
     "natural": 0.0030,
@@ -58,7 +80,14 @@ CHURN = {
     "offer_accepted_factor": 0.45,
 }
 ACTION_FACTOR = 0.55
-BAD_MONTH = {"demand_factor": 1.38, "staff_factor": 0.72, "handle_factor": 1.35, "repair_time_factor": 2.1, "resolved_first_contact_points": -0.14, "latent_csat": CSAT_WEIGHTS["bad_period"]}
+BAD_MONTH = {
+    "demand_factor": 1.38,
+    "staff_factor": 0.72,
+    "handle_factor": 1.35,
+    "repair_time_factor": 2.1,
+    "resolved_first_contact_points": -0.14,
+    "latent_csat": CSAT_WEIGHTS["bad_period"],
+}
 
 
 @dataclass(frozen=True)
@@ -72,7 +101,8 @@ class Plan:
         start: first day, always the first of a month.
         calls_per_customer_month: calls of an average customer in a month.
         tickets_per_customer_month: tickets of an average customer in a month.
-        call_detail: `full` logs voice menu, announcements, holds and pauses; `lean` only what a service level needs (about 4 lines a call).
+        call_detail: `full` logs voice menu, announcements, holds and pauses; `lean` only what a service level needs
+            (about 4 lines a call).
         dirty: plant damaged and contradictory data, late and repeated files.
     """
 
@@ -87,7 +117,10 @@ class Plan:
 
     def __post_init__(self) -> None:
         if not 50 <= self.customers <= MAX_CUSTOMERS:
-            raise ValueError(f"customers={self.customers}: give a number from 50 to {MAX_CUSTOMERS:,}; more calls come from calls=, not from more customers.")
+            raise ValueError(
+                f"customers={self.customers}: give a number from 50 to {MAX_CUSTOMERS:,}; "
+                "more calls come from calls=, not from more customers."
+            )
         if not 1 <= self.months <= 60:
             raise ValueError(f"months={self.months}: give a number from 1 to 60.")
         if self.start.day != 1:
@@ -109,7 +142,7 @@ class Plan:
         return (when - self.start).days
 
     def month_first_day(self, month: int) -> int:
-        """Day number of the first day of a month (0 = the first month; months before and after the history exist too)."""
+        """Day number of the first day of a month (0 = the first; months before and after the history exist too)."""
         number = self.start.month - 1 + month
         return self.day_of(date(self.start.year + number // 12, number % 12 + 1, 1))
 
@@ -126,7 +159,21 @@ class Plan:
         spring = _SPRING.get(when.year)
         if spring and 0 <= (when - date(when.year, *spring)).days < 8:
             return True
-        return (when.month, when.day) in {(1, 1), (4, 4), (4, 5), (5, 1), (5, 2), (5, 3), (10, 1), (10, 2), (10, 3), (10, 4), (10, 5), (10, 6), (10, 7)}
+        return (when.month, when.day) in {
+            (1, 1),
+            (4, 4),
+            (4, 5),
+            (5, 1),
+            (5, 2),
+            (5, 3),
+            (10, 1),
+            (10, 2),
+            (10, 3),
+            (10, 4),
+            (10, 5),
+            (10, 6),
+            (10, 7),
+        }
 
     def day_weight(self, day: int) -> float:
         """How busy a day is against an average weekday: weekends, holidays, the days after the bill."""
@@ -170,7 +217,11 @@ class Plan:
 
     def rng(self, purpose: str, *numbers: int) -> np.random.Generator:
         """A stream of its own for each purpose (and month, day …), so that no part shifts another part's numbers."""
-        return np.random.Generator(np.random.PCG64(np.random.SeedSequence([self.seed, zlib.crc32(purpose.encode()), *[int(n) + 1000 for n in numbers]])))
+        return np.random.Generator(
+            np.random.PCG64(
+                np.random.SeedSequence([self.seed, zlib.crc32(purpose.encode()), *[int(n) + 1000 for n in numbers]])
+            )
+        )
 
     # -- storage ----------------------------------------------------------------------------------------------------
 

@@ -1,7 +1,7 @@
-"""The known truth of the built-in company: written beside the inbox, for tests and measurements, never for the pipeline.
+"""The known truth of the built-in company: written beside the inbox, for tests, never for the pipeline.
 
-Belongs here: what the simulation knows and no system says. `truth.json` holds the summary and points to Parquet files with
-one row a complaint, departure, identity, invitation and issue. `truth.schema.json` is its tested schema.
+Belongs here: what the simulation knows and no system says. `truth.json` holds the summary and points to Parquet files
+with one row a complaint, departure, identity, invitation and issue. `truth.schema.json` is its tested schema.
 """
 
 from __future__ import annotations
@@ -17,13 +17,30 @@ from orchestration.demo import words
 from orchestration.demo.delivery import Outbox
 from orchestration.demo.dirt import Planted, as_dicts
 from orchestration.demo.people import ENTERPRISE, Agents, Table, pick, size, stack, take
-from orchestration.demo.plan import ACTION_FACTOR, BAD_MONTH, CHURN, CSAT_BASE, CSAT_NOISE, CSAT_WEIGHTS, DAY, RESPONSE_BASE, RESPONSE_WEIGHTS, Plan
+from orchestration.demo.plan import (
+    ACTION_FACTOR,
+    BAD_MONTH,
+    CHURN,
+    CSAT_BASE,
+    CSAT_NOISE,
+    CSAT_WEIGHTS,
+    DAY,
+    RESPONSE_BASE,
+    RESPONSE_WEIGHTS,
+    Plan,
+)
 from orchestration.demo.systems import ACTIONS, SERVQUAL_EXPECTED, SERVQUAL_PERCEIVED, SURVEYS, TCSI_PATHS
 from orchestration.demo.world import CHANNELS, CHURN_TYPES, COMPLAINT, KINDS, NEVER, Month, World
 
 SCHEMA_PATH = Path(__file__).with_name("truth.schema.json")
 FORMAT = 1
-REASONS = ["not_delivered", "answered", "put_off_by_experience", "would_not_answer_anyway", "answered_because_of_experience"]
+REASONS = [
+    "not_delivered",
+    "answered",
+    "put_off_by_experience",
+    "would_not_answer_anyway",
+    "answered_because_of_experience",
+]
 
 
 class Truth:
@@ -47,7 +64,29 @@ class Truth:
         stop = self.plan.epoch + (self.until + 1) * DAY
         issues = month.issues
         keep = np.flatnonzero(issues["t"] < stop)
-        names = ("id", "cust", "kind", "product", "cause", "topic", "channel", "city", "english", "t", "first", "solved", "mended", "extra", "ticket", "second_of", "burst", "bad", "outage", "promise", "kept")
+        names = (
+            "id",
+            "cust",
+            "kind",
+            "product",
+            "cause",
+            "topic",
+            "channel",
+            "city",
+            "english",
+            "t",
+            "first",
+            "solved",
+            "mended",
+            "extra",
+            "ticket",
+            "second_of",
+            "burst",
+            "bad",
+            "outage",
+            "promise",
+            "kept",
+        )
         self._issues.append(take({name: issues[name] for name in names}, keep))
         self._churn.append(take(month.churn, np.flatnonzero(month.churn["day"] <= self.until)))
         self._surveys.append(take(surveys, np.flatnonzero(surveys["t"] < stop)))
@@ -64,71 +103,185 @@ class Truth:
         table = take(issues, np.flatnonzero(issues["kind"] == COMPLAINT))
         owners = [cause[1] for cause in words.CAUSES]
         types = [cause[2] for cause in words.CAUSES]
-        return pl.DataFrame({
-            "ticket_id": pl.Series(table["ticket"]).cast(pl.String), "issue_id": table["id"], "customer_no": world.customers.frame()["crm_no"].gather(table["cust"]), "opened_at": self._stamp(table["t"]),
-            "unit_code": pick(words.CITY_CODES, table["city"]), "product": pick(words.PRODUCTS, table["product"]), "language": pick(["zh", "en"], table["english"]), "channel": pick(CHANNELS, table["channel"]),
-            "symptom": pick(words.TOPICS, table["topic"]), "root_cause": pick(words.CAUSE_CODES, table["cause"]), "owner": pick(owners, table["cause"]), "cause_type": pick(types, table["cause"]),
-            "solved": table["solved"], "mended": table["mended"], "second_of_issue": pl.Series(table["second_of"]).set(pl.Series(table["second_of"] < 0), None), "in_burst": table["burst"], "in_bad_period": table["bad"],
-        })
+        return pl.DataFrame(
+            {
+                "ticket_id": pl.Series(table["ticket"]).cast(pl.String),
+                "issue_id": table["id"],
+                "customer_no": world.customers.frame()["crm_no"].gather(table["cust"]),
+                "opened_at": self._stamp(table["t"]),
+                "unit_code": pick(words.CITY_CODES, table["city"]),
+                "product": pick(words.PRODUCTS, table["product"]),
+                "language": pick(["zh", "en"], table["english"]),
+                "channel": pick(CHANNELS, table["channel"]),
+                "symptom": pick(words.TOPICS, table["topic"]),
+                "root_cause": pick(words.CAUSE_CODES, table["cause"]),
+                "owner": pick(owners, table["cause"]),
+                "cause_type": pick(types, table["cause"]),
+                "solved": table["solved"],
+                "mended": table["mended"],
+                "second_of_issue": pl.Series(table["second_of"]).set(pl.Series(table["second_of"] < 0), None),
+                "in_burst": table["burst"],
+                "in_bad_period": table["bad"],
+            }
+        )
 
     def _departures(self, world: World, churn: Table) -> pl.DataFrame:
         weights = churn["weight"] if size(churn) else np.zeros((0, 3))
-        return pl.DataFrame({
-            "subscription_no": "S3" + pl.Series(churn["sub"] + 1).cast(pl.String).str.zfill(9), "customer_no": world.customers.frame()["crm_no"].gather(churn["cust"]),
-            "ended_on": pl.Series(churn["day"] + (self.plan.epoch + 8 * 3600) // DAY).cast(pl.Int32).cast(pl.Date), "churn_type": pick(CHURN_TYPES, churn["type"]),
-            "cause_value": np.round(weights[:, 0], 4), "cause_system": np.round(weights[:, 1], 4), "cause_employee": np.round(weights[:, 2], 4), "leaves_whole": churn["whole"],
-        })
+        return pl.DataFrame(
+            {
+                "subscription_no": "S3" + pl.Series(churn["sub"] + 1).cast(pl.String).str.zfill(9),
+                "customer_no": world.customers.frame()["crm_no"].gather(churn["cust"]),
+                "ended_on": pl.Series(churn["day"] + (self.plan.epoch + 8 * 3600) // DAY).cast(pl.Int32).cast(pl.Date),
+                "churn_type": pick(CHURN_TYPES, churn["type"]),
+                "cause_value": np.round(weights[:, 0], 4),
+                "cause_system": np.round(weights[:, 1], 4),
+                "cause_employee": np.round(weights[:, 2], 4),
+                "leaves_whole": churn["whole"],
+            }
+        )
 
     def _identities(self, world: World, met: Table) -> pl.DataFrame:
-        """Which id in which system is whom. An enterprise's contact persons are people of their own who belong to it."""
+        """Which id in which system is whom. An enterprise's contacts are people of their own who belong to it."""
         facts = world.customers.facts
         here = np.flatnonzero(np.maximum(facts["since"], 0) <= self.until)
         frame = world.customers.frame()[here]
         entity = "E" + pl.Series(here).cast(pl.String).str.zfill(8)
-        parts = [pl.DataFrame({"system": ["crm"] * len(here), "id": frame["crm_no"], "entity_id": entity, "belongs_to": pl.Series([None] * len(here), dtype=pl.String)}),
-                 pl.DataFrame({"system": ["billing"] * len(here), "id": frame["party_no"], "entity_id": entity, "belongs_to": pl.Series([None] * len(here), dtype=pl.String)})]
+        parts = [
+            pl.DataFrame(
+                {
+                    "system": ["crm"] * len(here),
+                    "id": frame["crm_no"],
+                    "entity_id": entity,
+                    "belongs_to": pl.Series([None] * len(here), dtype=pl.String),
+                }
+            ),
+            pl.DataFrame(
+                {
+                    "system": ["billing"] * len(here),
+                    "id": frame["party_no"],
+                    "entity_id": entity,
+                    "belongs_to": pl.Series([None] * len(here), dtype=pl.String),
+                }
+            ),
+        ]
         twice = np.flatnonzero(facts["crm_twice"][here])
-        parts.append(pl.DataFrame({"system": ["crm"] * len(twice), "id": (frame["crm_no"] + "2").gather(pl.Series(twice)), "entity_id": entity.gather(pl.Series(twice)), "belongs_to": pl.Series([None] * len(twice), dtype=pl.String)}))
+        parts.append(
+            pl.DataFrame(
+                {
+                    "system": ["crm"] * len(twice),
+                    "id": (frame["crm_no"] + "2").gather(pl.Series(twice)),
+                    "entity_id": entity.gather(pl.Series(twice)),
+                    "belongs_to": pl.Series([None] * len(twice), dtype=pl.String),
+                }
+            )
+        )
         firms = np.flatnonzero(facts["kind"][here] == ENTERPRISE)
-        parts.append(pl.DataFrame({"system": ["zendesk_organization"] * len(firms), "id": (8_000_000_000 + pl.Series(here[firms])).cast(pl.String), "entity_id": entity.gather(pl.Series(firms)), "belongs_to": pl.Series([None] * len(firms), dtype=pl.String)}))
+        parts.append(
+            pl.DataFrame(
+                {
+                    "system": ["zendesk_organization"] * len(firms),
+                    "id": (8_000_000_000 + pl.Series(here[firms])).cast(pl.String),
+                    "entity_id": entity.gather(pl.Series(firms)),
+                    "belongs_to": pl.Series([None] * len(firms), dtype=pl.String),
+                }
+            )
+        )
         n = size(met)
         base = "E" + pl.Series(met["cust"]).cast(pl.String).str.zfill(8)
         contact = met["slot"] >= 10
         person = base + "-" + pl.Series((met["slot"] - 10).clip(0)).cast(pl.String)
-        parts.append(pl.DataFrame({"system": ["zendesk"] * n, "id": pl.Series(met["user"]).cast(pl.String), "entity_id": person.zip_with(pl.Series(contact), base), "belongs_to": base.zip_with(pl.Series(contact), pl.Series([None] * n, dtype=pl.String))}))
+        parts.append(
+            pl.DataFrame(
+                {
+                    "system": ["zendesk"] * n,
+                    "id": pl.Series(met["user"]).cast(pl.String),
+                    "entity_id": person.zip_with(pl.Series(contact), base),
+                    "belongs_to": base.zip_with(pl.Series(contact), pl.Series([None] * n, dtype=pl.String)),
+                }
+            )
+        )
         return pl.concat(parts)
 
     def _invitations(self, world: World, table: Table) -> pl.DataFrame:
-        return pl.DataFrame({
-            "invitation_id": "V" + pl.Series(table["invitation"]).cast(pl.String).str.zfill(10), "survey_id": pick(SURVEYS, table["survey"]), "customer_no": world.customers.frame()["crm_no"].gather(table["cust"]), "sent_at": self._stamp(table["t"]),
-            "about": pick(["ticket", "call", "order", "relationship"], table["about_kind"]), "propensity": table["propensity"], "outcome": pick(REASONS, table["reason"]), "would_say": table["would_say"].astype(np.int16),
-            "resolved_first_contact": table["resolved"], "wait_minutes": table["wait"], "is_transferred": table["transferred"], "agent_skill": table["skill"], "is_complaint": table["complaint"], "promise_broken": table["broken"], "bad_period": table["bad"],
-            "customer_mood": table["mood"],
-        })
+        return pl.DataFrame(
+            {
+                "invitation_id": "V" + pl.Series(table["invitation"]).cast(pl.String).str.zfill(10),
+                "survey_id": pick(SURVEYS, table["survey"]),
+                "customer_no": world.customers.frame()["crm_no"].gather(table["cust"]),
+                "sent_at": self._stamp(table["t"]),
+                "about": pick(["ticket", "call", "order", "relationship"], table["about_kind"]),
+                "propensity": table["propensity"],
+                "outcome": pick(REASONS, table["reason"]),
+                "would_say": table["would_say"].astype(np.int16),
+                "resolved_first_contact": table["resolved"],
+                "wait_minutes": table["wait"],
+                "is_transferred": table["transferred"],
+                "agent_skill": table["skill"],
+                "is_complaint": table["complaint"],
+                "promise_broken": table["broken"],
+                "bad_period": table["bad"],
+                "customer_mood": table["mood"],
+            }
+        )
 
     def _issue_table(self, world: World, issues: Table) -> pl.DataFrame:
-        return pl.DataFrame({
-            "issue_id": issues["id"], "customer_no": world.customers.frame()["crm_no"].gather(issues["cust"]), "kind": pick(KINDS, issues["kind"]), "channel": pick(CHANNELS, issues["channel"]), "topic": pick(words.TOPICS, issues["topic"]),
-            "product": pick(words.PRODUCTS, issues["product"]), "unit_code": pick(words.CITY_CODES, issues["city"]), "opened_at": self._stamp(issues["t"]), "ticket_id": pl.Series(issues["ticket"]).cast(pl.String).set(pl.Series(issues["ticket"] == 0), None),
-            "solved_at_first_contact": issues["first"], "solved": issues["solved"], "further_contacts": issues["extra"].astype(np.int16),
-            "outage_no": ("OE" + pl.Series(issues["outage"].clip(0)).cast(pl.String).str.zfill(6)).set(pl.Series(issues["outage"] < 0), None), "in_bad_period": issues["bad"],
-        })
+        return pl.DataFrame(
+            {
+                "issue_id": issues["id"],
+                "customer_no": world.customers.frame()["crm_no"].gather(issues["cust"]),
+                "kind": pick(KINDS, issues["kind"]),
+                "channel": pick(CHANNELS, issues["channel"]),
+                "topic": pick(words.TOPICS, issues["topic"]),
+                "product": pick(words.PRODUCTS, issues["product"]),
+                "unit_code": pick(words.CITY_CODES, issues["city"]),
+                "opened_at": self._stamp(issues["t"]),
+                "ticket_id": pl.Series(issues["ticket"]).cast(pl.String).set(pl.Series(issues["ticket"] == 0), None),
+                "solved_at_first_contact": issues["first"],
+                "solved": issues["solved"],
+                "further_contacts": issues["extra"].astype(np.int16),
+                "outage_no": ("OE" + pl.Series(issues["outage"].clip(0)).cast(pl.String).str.zfill(6)).set(
+                    pl.Series(issues["outage"] < 0), None
+                ),
+                "in_bad_period": issues["bad"],
+            }
+        )
 
     # -- the summary --------------------------------------------------------------------------------------------------
 
     @staticmethod
     def _observed(table: pl.DataFrame, about: str) -> dict[str, object]:
-        """Least squares of what everybody would have said (1..5) on the drivers: the weights after rounding, without non-response."""
+        """Least squares of what everybody would have said (1..5) on the drivers (no non-response)."""
         rows = table.filter((pl.col("survey_id") == "CSAT01") & (pl.col("about") == about))
-        names = ["resolved_first_contact", "wait_minutes", "is_transferred", "agent_skill", "is_complaint", "promise_broken", "bad_period", "customer_mood"]
+        names = [
+            "resolved_first_contact",
+            "wait_minutes",
+            "is_transferred",
+            "agent_skill",
+            "is_complaint",
+            "promise_broken",
+            "bad_period",
+            "customer_mood",
+        ]
         used = [name for name in names if rows.height and rows[name].cast(pl.Float64).std()]
         if rows.height < 50 or not used:
             return {"n": rows.height, "weights": {}, "r_squared": None}
-        x = np.column_stack([np.ones(rows.height), *[rows[name].cast(pl.Float64).clip(upper_bound=10.0 if name == "wait_minutes" else None).to_numpy() for name in used]])
+        x = np.column_stack(
+            [
+                np.ones(rows.height),
+                *[
+                    rows[name].cast(pl.Float64).clip(upper_bound=10.0 if name == "wait_minutes" else None).to_numpy()
+                    for name in used
+                ],
+            ]
+        )
         y = rows["would_say"].cast(pl.Float64).to_numpy()
         weights, *_ = np.linalg.lstsq(x, y, rcond=None)
         residual = y - x @ weights
-        return {"n": rows.height, "weights": {name: round(float(value), 4) for name, value in zip(used, weights[1:], strict=True)}, "r_squared": round(1 - float(residual.var() / y.var()), 4)}
+        return {
+            "n": rows.height,
+            "weights": {name: round(float(value), 4) for name, value in zip(used, weights[1:], strict=True)},
+            "r_squared": round(1 - float(residual.var() / y.var()), 4),
+        }
 
     def write(self, world: World, agents: Agents, box: Outbox, continued: bool) -> None:
         """Write truth.json and its tables; `continued`: keep what earlier deliveries had planted."""
@@ -137,46 +290,126 @@ class Truth:
         tables_dir.mkdir(parents=True, exist_ok=True)
         issues = stack(self._issues)
         tables = {
-            "complaints": self._complaints(world, issues), "departures": self._departures(world, stack(self._churn)), "identities": self._identities(world, stack(self._met)),
-            "invitations": self._invitations(world, stack(self._surveys)), "issues": self._issue_table(world, issues),
+            "complaints": self._complaints(world, issues),
+            "departures": self._departures(world, stack(self._churn)),
+            "identities": self._identities(world, stack(self._met)),
+            "invitations": self._invitations(world, stack(self._surveys)),
+            "issues": self._issue_table(world, issues),
         }
         for name, frame in tables.items():
             frame.write_parquet(tables_dir / f"{name}.parquet", compression="zstd")
         planted = as_dicts(self.planted)
         if continued and self.path.is_file():
             earlier = json.loads(self.path.read_text(encoding="utf-8"))["planted"]
-            renewed = {(item["table"], item["key"]) for item in planted if item["note"] and str(item["note"]).startswith("in every snapshot")}
+            renewed = {
+                (item["table"], item["key"])
+                for item in planted
+                if item["note"] and str(item["note"]).startswith("in every snapshot")
+            }
             planted = [item for item in earlier if (item["table"], item["key"]) not in renewed] + planted
         first, nxt = plan.month_days(plan.bad_month)
         complaints = tables["complaints"]
         departures = tables["departures"]
         invitations = tables["invitations"]
-        outcome = {name: int(count) for name, count in invitations["outcome"].value_counts().iter_rows()}
+        outcome = {name: int(count) for name, count in sorted(invitations["outcome"].value_counts().iter_rows())}
         content = {
             "format": FORMAT,
-            "company": {"name_en": words.COMPANY_EN, "name_zh": words.COMPANY_ZH, "provinces": len(words.PROVINCES), "cities": len(words.CITY_CODES)},
-            "plan": {"seed": plan.seed, "customers": plan.customers, "months": plan.months, "start": str(plan.start), "until": str(plan.day_date(self.until)), "calls_per_customer_month": round(plan.calls_per_customer_month, 6),
-                     "tickets_per_customer_month": round(plan.tickets_per_customer_month, 6), "call_detail": plan.call_detail, "dirty": plan.dirty},
+            "company": {
+                "name_en": words.COMPANY_EN,
+                "name_zh": words.COMPANY_ZH,
+                "provinces": len(words.PROVINCES),
+                "cities": len(words.CITY_CODES),
+            },
+            "plan": {
+                "seed": plan.seed,
+                "customers": plan.customers,
+                "months": plan.months,
+                "start": str(plan.start),
+                "until": str(plan.day_date(self.until)),
+                "calls_per_customer_month": round(plan.calls_per_customer_month, 6),
+                "tickets_per_customer_month": round(plan.tickets_per_customer_month, 6),
+                "call_detail": plan.call_detail,
+                "dirty": plan.dirty,
+            },
             "tables": {name: {"path": f"truth/{name}.parquet", "rows": frame.height} for name, frame in tables.items()},
             "satisfaction": {
-                "scale": "latent score, rounded and clipped to 1..5", "base": CSAT_BASE, "noise_sd": CSAT_NOISE, "weights": CSAT_WEIGHTS,
-                "wait_minutes_cap": 10, "observed_after_calls": self._observed(invitations, "call"), "observed_after_tickets": self._observed(invitations, "ticket"),
-                "index_paths": TCSI_PATHS, "servqual": {"expected": list(SERVQUAL_EXPECTED), "perceived": list(SERVQUAL_PERCEIVED)},
+                "scale": "latent score, rounded and clipped to 1..5",
+                "base": CSAT_BASE,
+                "noise_sd": CSAT_NOISE,
+                "weights": CSAT_WEIGHTS,
+                "wait_minutes_cap": 10,
+                "observed_after_calls": self._observed(invitations, "call"),
+                "observed_after_tickets": self._observed(invitations, "ticket"),
+                "index_paths": TCSI_PATHS,
+                "servqual": {"expected": list(SERVQUAL_EXPECTED), "perceived": list(SERVQUAL_PERCEIVED)},
             },
-            "response": {"base_logit": RESPONSE_BASE, "weights": RESPONSE_WEIGHTS, "outcomes": outcome,
-                         "true_csat_top2": self._share(invitations), "answered_csat_top2": self._share(invitations.filter(pl.col("outcome").str.starts_with("answered")))},
-            "churn": {"model": CHURN, "by_type": {name: departures.filter(pl.col("churn_type") == name).height for name in CHURN_TYPES}, "offer_effect_on_hazard": CHURN["offer_accepted_factor"], "care_effect_on_hazard": 1.0},
-            "causes": [{"code": c[0], "owner": c[1], "type": c[2], "name_en": c[3], "name_zh": c[4], "resolution_code": c[6], "complaints": complaints.filter(pl.col("root_cause") == c[0]).height} for c in words.CAUSES],
+            "response": {
+                "base_logit": RESPONSE_BASE,
+                "weights": RESPONSE_WEIGHTS,
+                "outcomes": outcome,
+                "true_csat_top2": self._share(invitations),
+                "answered_csat_top2": self._share(invitations.filter(pl.col("outcome").str.starts_with("answered"))),
+            },
+            "churn": {
+                "model": CHURN,
+                "by_type": {name: departures.filter(pl.col("churn_type") == name).height for name in CHURN_TYPES},
+                "offer_effect_on_hazard": CHURN["offer_accepted_factor"],
+                "care_effect_on_hazard": 1.0,
+            },
+            "causes": [
+                {
+                    "code": c[0],
+                    "owner": c[1],
+                    "type": c[2],
+                    "name_en": c[3],
+                    "name_zh": c[4],
+                    "resolution_code": c[6],
+                    "complaints": complaints.filter(pl.col("root_cause") == c[0]).height,
+                }
+                for c in words.CAUSES
+            ],
             "resolution_codes": {"share_coded": 0.7, "share_wrong": 0.1},
-            "bad_province": {"unit_code": f"P-{words.PROVINCES[plan.bad_province][0]}", "first_day": str(plan.day_date(first)), "last_day": str(plan.day_date(nxt - 1)), "effects": BAD_MONTH},
-            "corrective_action": {"action_no": "PDCA-001", "units": [f"P-{words.PROVINCES[p][0]}" for p in plan.action_provinces], "root_cause": words.CAUSE_CODES[plan.action_cause], "effective_from": str(plan.day_date(plan.action_day)),
-                                  "rate_factor": ACTION_FACTOR, "measure": "complaints of the cause in the units", "others_without_effect": [f"PDCA-{number:03d}" for number in range(2, len(ACTIONS) + 1)]},
-            "burst": {"root_cause": words.CAUSE_CODES[plan.burst_cause], "symptom": "app_login", "unit_code": f"P-{words.PROVINCES[plan.burst_province][0]}", "product": "mobile", "first_day": str(plan.day_date(plan.burst_day)), "days": plan.burst_days,
-                      "complaints": int(complaints["in_burst"].sum())},
+            "bad_province": {
+                "unit_code": f"P-{words.PROVINCES[plan.bad_province][0]}",
+                "first_day": str(plan.day_date(first)),
+                "last_day": str(plan.day_date(nxt - 1)),
+                "effects": BAD_MONTH,
+            },
+            "corrective_action": {
+                "action_no": "PDCA-001",
+                "units": [f"P-{words.PROVINCES[p][0]}" for p in plan.action_provinces],
+                "root_cause": words.CAUSE_CODES[plan.action_cause],
+                "effective_from": str(plan.day_date(plan.action_day)),
+                "rate_factor": ACTION_FACTOR,
+                "measure": "complaints of the cause in the units",
+                "others_without_effect": [f"PDCA-{number:03d}" for number in range(2, len(ACTIONS) + 1)],
+            },
+            "burst": {
+                "root_cause": words.CAUSE_CODES[plan.burst_cause],
+                "symptom": "app_login",
+                "unit_code": f"P-{words.PROVINCES[plan.burst_province][0]}",
+                "product": "mobile",
+                "first_day": str(plan.day_date(plan.burst_day)),
+                "days": plan.burst_days,
+                "complaints": int(complaints["in_burst"].sum()),
+            },
             "second_complaints": int(complaints["second_of_issue"].is_not_null().sum()),
-            "people": {"customers": world.customers.count, "agents": size(agents.careers(plan.month_of_day(self.until))), "active_subscriptions": int((world.subs["end"] >= NEVER).sum())},
+            "people": {
+                "customers": world.customers.count,
+                "agents": size(agents.careers(plan.month_of_day(self.until))),
+                "active_subscriptions": int((world.subs["end"] >= NEVER).sum()),
+            },
             "planted": planted,
-            "planted_rows": dict(sorted(Counter({kind: sum(int(str(item["rows"])) for item in planted if item["kind"] == kind) for kind in {str(item["kind"]) for item in planted}}).items())),
+            "planted_rows": dict(
+                sorted(
+                    Counter(
+                        {
+                            kind: sum(int(str(item["rows"])) for item in planted if item["kind"] == kind)
+                            for kind in {str(item["kind"]) for item in planted}
+                        }
+                    ).items()
+                )
+            ),
         }
         del box
         self.path.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
