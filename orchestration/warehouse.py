@@ -20,6 +20,7 @@ import yaml
 
 from orchestration.settings import Settings
 from orchestration.sources.declarations import load_declarations
+from orchestration.sources.rawstore import quoted
 
 DBT_EXECUTABLE = Path(sys.executable).with_name("dbt")
 _FINGERPRINTED_CONFIG = ("materialized", "meta", "incremental_strategy", "contract", "pre-hook", "post-hook")
@@ -107,12 +108,48 @@ def ensure_manifest(settings: Settings) -> Path:
     return manifest
 
 
-def fingerprints(manifest: Mapping[str, Any], home_id: str) -> dict[str, str]:
+def lookup_digests(manifest: Mapping[str, Any], raw: duckdb.DuckDBPyConnection) -> dict[str, str]:
+    """Digest of the content of each raw table that a staging model looks things up in (`meta.lookups`: `source.table`).
+
+    The same rows delivered again give the same digest: only a change of content makes what was received read anew.
+    """
+    names = {
+        name
+        for node in manifest["nodes"].values()
+        if node["resource_type"] == "model"
+        for name in node["config"].get("meta", {}).get("lookups", [])
+    }
+    digests: dict[str, str] = {}
+    for name in sorted(names):
+        source, table = name.split(".")
+        columns = [
+            row[0]
+            for row in raw.execute(
+                "select column_name from information_schema.columns where table_catalog = current_database()"
+                " and table_schema = ? and table_name = ? and left(column_name, 1) <> '_' order by column_name",
+                [f"raw_{source}", table],
+            ).fetchall()
+        ]
+        if not columns:
+            continue
+        listed = ", ".join(quoted(column) for column in columns)
+        # Order and ties of the last deliveries, not the deliveries themselves: what came again unchanged is no news.
+        row = raw.execute(
+            f"select md5(coalesce(string_agg(concat(age, ' ', line), chr(10) order by age, line), '')) from (select line,"
+            f" dense_rank() over (order by last_delivery) as age from (select cast(row({listed}) as varchar) as line,"
+            f" max(_delivery) as last_delivery from {quoted('raw_' + source)}.{quoted(table)} where _problem is null group by line))"
+        ).fetchone()
+        digests[name] = str(row[0]) if row else ""
+    return digests
+
+
+def fingerprints(manifest: Mapping[str, Any], home_id: str, lookups: Mapping[str, str] | None = None) -> dict[str, str]:
     """Fingerprint of each incremental model: its SQL, contract and macros, and those of everything above it.
 
     Args:
         manifest: parsed manifest.json.
         home_id: identity of the raw database; another raw database makes every increment invalid.
+        lookups: digests of the raw tables that staging models look things up in.
 
     Returns:
         Model name -> hexadecimal fingerprint.
@@ -147,6 +184,7 @@ def fingerprints(manifest: Mapping[str, Any], home_id: str) -> dict[str, str]:
                 [(c["name"], c.get("data_type"), c.get("config")) for c in node.get("columns", {}).values()], default=str
             ),
             text_of_macros(node["depends_on"]["macros"]),
+            *((lookups or {}).get(name, "") for name in node["config"].get("meta", {}).get("lookups", [])),
             *(fingerprint(parent) for parent in sorted(node["depends_on"].get("nodes", [])) if parent in nodes),
         ]
         done[unique_id] = hashlib.sha256("\0".join([home_id, *parts]).encode()).hexdigest()
@@ -164,12 +202,13 @@ def write_expected_fingerprints(settings: Settings, manifest_path: Path) -> None
     manifest = json.loads(manifest_path.read_text(encoding="utf-8"))
     with duckdb.connect(str(settings.raw_path), read_only=True) as raw:
         row = raw.execute("select md5(salt) from raw_meta.home").fetchone()
+        lookups = lookup_digests(manifest, raw)
     home_id = row[0] if row else ""
     with duckdb.connect(str(settings.warehouse_path)) as warehouse:
         warehouse.begin()
         warehouse.execute("create schema if not exists meta")
         warehouse.execute("create or replace table meta.expected_fingerprints (model varchar, fingerprint varchar)")
         warehouse.executemany(
-            "insert into meta.expected_fingerprints values (?, ?)", list(fingerprints(manifest, home_id).items())
+            "insert into meta.expected_fingerprints values (?, ?)", list(fingerprints(manifest, home_id, lookups).items())
         )
         warehouse.commit()

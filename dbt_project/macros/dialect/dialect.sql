@@ -13,6 +13,10 @@
     cast(floor(epoch({{ later }}) - epoch({{ earlier }})) as bigint)
 {%- endmacro %}
 
+{% macro add_seconds(timestamp_sql, seconds_sql) -%}
+    {{ timestamp_sql }} + to_seconds({{ seconds_sql }})
+{%- endmacro %}
+
 {% macro from_epoch_seconds(number_sql) -%}
     timezone('UTC', to_timestamp({{ number_sql }}))
 {%- endmacro %}

@@ -120,6 +120,9 @@ from judged
         stg._record_number,
         {{ 'cast(stg._sub_record as integer)' if '_sub_record' in supplied else '0' }} as _sub_record,
         stg._delivery,
+        {%- if '_version__raw' in supplied -%}
+            {%- do flags.append("case when " ~ blank_to_null('stg._version__raw') ~ " is not null and stg._version is null then 'version:invalid' end") %}
+        {%- endif %}
         {{ 'cast(stg._version as bigint)' if '_version' in supplied else 'cast(null as bigint)' }} as _version,
         stg._loaded_at,
         {{ 'coalesce(stg._is_deleted, false)' if '_is_deleted' in supplied else 'false' }} as _is_deleted,

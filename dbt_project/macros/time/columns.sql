@@ -98,22 +98,83 @@
     end as {{ name }}
 {%- endmacro %}
 
-{#- Key of a log line that has none: all its columns and the ordinal among equal lines of one file, so that the same
-    file sent twice gives the same keys and two equal lines of one file stay two. -#}
-{% macro log_row_id(columns) -%}
-    concat(
-        md5(concat_ws('|', {% for column in columns %}coalesce({{ column }}, ''){{ ', ' if not loop.last }}{% endfor %})),
-        '-',
-        row_number() over (partition by _file_id, {{ quick_hash(columns) }} order by _record_number)
+{#- Version of a row: when the source last changed it, in microseconds, so that the newest can be told. A text that is no
+    time leaves the row without a version (the oldest, then) and is flagged `version:invalid`. -#}
+{% macro version_column(raw, format=none) -%}
+    {{ epoch_micros(iso_to_utc(blank_to_null(raw)) if format is none else "try_strptime(" ~ blank_to_null(raw) ~ ", '" ~ format ~ "')") }} as _version,
+    {{ raw }} as _version__raw
+{%- endmacro %}
+
+{#- The lines of a log that has no key, with one: `log_row_id`, all columns and the ordinal among equal lines of one file, so
+    that the same lines sent twice give the same keys and two equal lines of one file stay two. Stands after `from`.
+    Equal lines are few: only they are numbered, since a window over a whole log costs more than everything else.
+    The joins keep `_file_id` on both sides, so that "newer files only" reaches all three reads of the table. -#}
+{% macro log_lines(relation, columns) -%}
+    {%- set quoted = [] -%}
+    {%- for column in columns -%} {%- do quoted.append('"' ~ column ~ '"') -%} {%- endfor -%}
+    (
+        with doubles as (
+            select
+                _file_id,
+                {{ quick_hash(quoted) }} as line_hash
+            from {{ relation }}
+            group by _file_id, {{ quick_hash(quoted) }}
+            having count(*) > 1
+        ),
+
+        candidates as (
+            select
+                lines._file_id,
+                lines._record_number,
+                {{ _line_md5(quoted) }} as line_md5
+            from {{ relation }} as lines
+            inner join doubles
+                on lines._file_id = doubles._file_id and {{ quick_hash(quoted) }} = doubles.line_hash
+        ),
+
+        ordinals as (
+            select
+                _file_id,
+                _record_number,
+                row_number() over (partition by _file_id, line_md5 order by _record_number) as ordinal
+            from candidates
+        )
+
+        select
+            lines.*,
+            concat({{ _line_md5(quoted) }}, '-', coalesce(ordinals.ordinal, 1)) as log_row_id
+        from {{ relation }} as lines
+        left join ordinals
+            on lines._file_id = ordinals._file_id and lines._record_number = ordinals._record_number
     )
 {%- endmacro %}
 
-{#- The load facts that every staging model passes on. `table`: the raw table they come from. -#}
-{% macro load_facts(table) -%}
+{% macro _line_md5(columns) -%}
+    md5(concat_ws('|', {% for column in columns %}coalesce({{ column }}, ''){{ ', ' if not loop.last }}{% endfor %}))
+{%- endmacro %}
+
+{#- Newest row of each key of a small raw table that a staging model only looks things up in (`keys`: none of them blank). Join
+    it with a left join on all of its keys: it then neither drops nor multiplies rows. Name the table in the model's
+    `config(meta={'lookups': ['<source>.<table>']})`: what was received earlier is then read again when the table changes. -#}
+{% macro newest_rows(relation, keys) -%}
+    select *
+    from (
+        select
+            *,
+            row_number() over (partition by {{ keys | join(', ') }} order by _delivery desc, _file_id desc, _record_number desc) as newest_first
+        from {{ relation }}
+        where _problem is null
+    ) as versions
+    where newest_first = 1
+{%- endmacro %}
+
+{#- The load facts that every staging model passes on. `table`: the raw table they come from; `alias`: its name in a join. -#}
+{% macro load_facts(table, alias=none) -%}
+    {%- set prefix = '' if alias is none else alias ~ '.' -%}
     '{{ table }}' as _table,
-    _file_id,
-    _record_number,
-    _delivery,
-    _loaded_at,
-    _problem
+    {{ prefix }}_file_id,
+    {{ prefix }}_record_number,
+    {{ prefix }}_delivery,
+    {{ prefix }}_loaded_at,
+    {{ prefix }}_problem
 {%- endmacro %}

@@ -1,33 +1,28 @@
 {{ config(enabled='asterisk' in var('sources')) }}
 
--- One line of the queue log. Lines of no call (agents joining, breaks) carry the call id NONE and are 'other'.
+-- One line of the queue log. Lines of no call (agents joining, breaks; the exchange writes NONE for the call) are kept as
+-- 'outside_call', without a call.
 select
-    {{ log_row_id(['time', 'callid', 'queuename', 'agent', 'event', 'data1', 'data2', 'data3', 'data4', 'data5']) }} as call_event_id,
-    callid as call_id,
-    {{ epoch_column('time', 'occurred_at') }},
+    log_row_id as call_event_id,
+    case when callid <> 'NONE' then callid end as call_id,
+    {{ epoch_column('"time"', 'occurred_at') }},
     _record_number as sequence_number,
-    case event
-        when 'DID' then 'enter_ivr'
-        when 'IVRNODE' then 'node'
-        when 'IVREND' then 'exit_ivr'
-        when 'ENTERQUEUE' then 'enter_queue'
-        when 'RINGNOANSWER' then 'ring_no_answer'
-        when 'CONNECT' then 'answered'
-        when 'HOLD' then 'held'
-        when 'UNHOLD' then 'resumed'
-        when 'ATTENDEDTRANSFER' then 'transferred'
-        when 'BLINDTRANSFER' then 'transferred'
-        when 'COMPLETEAGENT' then 'completed'
-        when 'COMPLETECALLER' then 'completed'
-        when 'ABANDON' then 'abandoned'
-        when 'EXITWITHTIMEOUT' then 'flow_out'
-        when 'EXITWITHKEY' then 'flow_out'
-        when 'UNPAUSE' then case when data1 = 'wrapup' then 'wrap_up' else 'other' end
-        when 'ANNOUNCE' then 'other'
-        when 'PAUSE' then 'other'
-        when 'ADDMEMBER' then 'other'
-        when 'REMOVEMEMBER' then 'other'
-        when 'QUEUESTART' then 'other'
+    case
+        when callid = 'NONE' then 'outside_call'
+        when event = 'UNPAUSE' and data1 = 'wrapup' then 'wrap_up'
+        when event in ('ANNOUNCE', 'PAUSE', 'UNPAUSE', 'ADDMEMBER', 'REMOVEMEMBER', 'QUEUESTART') then 'other'
+        when event = 'DID' then 'enter_ivr'
+        when event = 'IVRNODE' then 'node'
+        when event = 'IVREND' then 'exit_ivr'
+        when event = 'ENTERQUEUE' then 'enter_queue'
+        when event = 'RINGNOANSWER' then 'ring_no_answer'
+        when event = 'CONNECT' then 'answered'
+        when event = 'HOLD' then 'held'
+        when event = 'UNHOLD' then 'resumed'
+        when event in ('ATTENDEDTRANSFER', 'BLINDTRANSFER') then 'transferred'
+        when event in ('COMPLETEAGENT', 'COMPLETECALLER') then 'completed'
+        when event = 'ABANDON' then 'abandoned'
+        when event in ('EXITWITHTIMEOUT', 'EXITWITHKEY') then 'flow_out'
         else event
     end as event_kind,
     case when agent like 'Agent/%' then concat('A', substr(agent, 7)) end as agent_id,
@@ -38,7 +33,13 @@ select
         when 'EXITWITHTIMEOUT' then 'voicemail'
         when 'EXITWITHKEY' then 'callback'
         when 'ENTERQUEUE' then null
-        else data1
+        when 'ANNOUNCE' then concat('announce:', data1)
+        when 'PAUSE' then concat('pause:', data1)
+        when 'UNPAUSE' then concat('unpause:', data1)
+        when 'ADDMEMBER' then 'join'
+        when 'REMOVEMEMBER' then 'leave'
+        when 'QUEUESTART' then 'start'
+        else case when callid = 'NONE' then lower(event) else data1 end
     end as value,
     case event
         when 'CONNECT' then data1
@@ -53,8 +54,8 @@ select
         when 'IVREND' then data2
         when 'ATTENDEDTRANSFER' then data4
         when 'BLINDTRANSFER' then data4
-        when 'RINGNOANSWER' then cast(round(try_cast(data1 as double) / 1000) as varchar)
+        when 'RINGNOANSWER' then coalesce(cast(round(try_cast(data1 as double) / 1000) as varchar), data1)
         when 'UNPAUSE' then case when data1 = 'wrapup' then data2 end
     end as duration_seconds,
     {{ load_facts('queue_log') }}
-from {{ source('asterisk', 'queue_log') }}
+from {{ log_lines(source('asterisk', 'queue_log'), ['time', 'callid', 'queuename', 'agent', 'event', 'data1', 'data2', 'data3', 'data4', 'data5']) }} as lines

@@ -1,10 +1,12 @@
 {{ config(enabled='asterisk' in var('sources')) }}
 
--- One call record. Its `answer` is the moment the exchange picked up; when an agent answered stands in the queue log.
+-- One call record. Of a call that came in, `answer` is the moment the exchange picked up; when an agent answered stands in the
+-- queue log. Of a call that we made, it is the moment the customer answered, and the agent is on the calling channel.
 with parsed as (
     select
         *,
-        regexp_extract(dstchannel, 'Agent/([0-9]+)', 1) as agent_number,
+        dcontext = 'outbound-callback' as is_outbound,
+        regexp_extract(case when dcontext = 'outbound-callback' then channel else dstchannel end, 'Agent/([0-9]+)', 1) as agent_number,
         regexp_extract(userfield, '(?:^|;)prod=([^;]*)', 1) as product,
         regexp_extract(userfield, '(?:^|;)aw=([^;]*)', 1) as announced,
         regexp_extract(userfield, '(?:^|;)hu=([^;]*)', 1) as hung_up,
@@ -15,23 +17,23 @@ with parsed as (
 
 select
     uniqueid as call_id,
-    case when dcontext = 'outbound-callback' then dst else src end as caller_identifier,
+    case when is_outbound then dst else src end as caller_identifier,
     ticket as ticket_id,
-    dst as line,
+    case when is_outbound then src else dst end as line,
     {{ map_values('dcontext', 'direction', {
         'from-pstn': 'inbound', 'test-lines': 'inbound', 'outbound-callback': 'outbound', 'from-internal': 'internal',
     }) }},
-    case when lastapp = 'Queue' then lastdata end as queue,
+    case when lastapp in ('Queue', 'VoiceMail') then lastdata end as queue,
     path as ivr_path,
     accountcode as org_unit_id,
     case when agent_number <> '' then concat('A', agent_number) end as agent_id,
     product as product_line,
     dcontext as call_type,
     case
+        when is_outbound and disposition = 'ANSWERED' then 'answered'
+        when is_outbound and disposition = 'BUSY' then 'busy'
+        when is_outbound then 'failed'
         when agent_number <> '' then 'answered'
-        when dcontext = 'outbound-callback' and disposition = 'ANSWERED' then 'answered'
-        when dcontext = 'outbound-callback' and disposition = 'BUSY' then 'busy'
-        when dcontext = 'outbound-callback' then 'failed'
         when lastapp = 'Queue' then 'abandoned'
         when lastapp = 'VoiceMail' or lastdata = 'callback-taken' then 'flow_out'
         when lastapp = 'Playback' and lastdata like 'selfservice-%' then 'contained'
@@ -41,7 +43,9 @@ select
     {{ map_values('hung_up', 'ended_by', {'caller': 'customer'}) }},
     announced as announced_wait_seconds,
     {{ timestamp_column('start', 'started_at', tz='Asia/Shanghai') }},
+    {{ timestamp_column("case when is_outbound then answer end", 'answered_at', tz='Asia/Shanghai') }},
     {{ timestamp_column('"end"', 'ended_at', tz='Asia/Shanghai') }},
+    case when is_outbound and disposition = 'ANSWERED' then billsec end as talk_seconds,
     case
         when dcontext = 'test-lines' then 'test'
         when dcontext = 'from-internal' then 'internal'

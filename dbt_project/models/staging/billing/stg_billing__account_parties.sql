@@ -7,6 +7,6 @@ select
     unit_code as org_unit_id,
     {{ date_column('valid_from', 'valid_from', '%d.%m.%Y') }},
     {{ date_column('valid_to', 'valid_to', '%d.%m.%Y') }},
-    {{ epoch_micros("try_cast(updated_at as timestamp)") }} as _version,
+    {{ version_column('updated_at') }},
     {{ load_facts('account_parties') }}
 from {{ source('billing', 'account_parties') }}

@@ -6,6 +6,6 @@ select
     name as customer_name,
     unit_code as org_unit_id,
     {{ date_column('since', 'customer_since', '%d.%m.%Y') }},
-    {{ epoch_micros("try_cast(updated_at as timestamp)") }} as _version,
+    {{ version_column('updated_at') }},
     {{ load_facts('parties') }}
 from {{ source('billing', 'parties') }}

@@ -17,7 +17,7 @@ with charges as (
         currency,
         {{ date_column('due_date', 'due_on') }},
         {{ date_column('paid_date', 'paid_on') }},
-        {{ epoch_micros("try_cast(updated_at as timestamp)") }} as _version,
+        {{ version_column('updated_at') }},
         {{ load_facts('charges') }}
     from {{ source('billing', 'charges') }}
 ),

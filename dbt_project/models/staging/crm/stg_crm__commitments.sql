@@ -14,6 +14,6 @@ select
     attempts,
     {{ timestamp_column('done_at', 'done_at', tz='Asia/Shanghai', format='%Y/%m/%d %H:%M:%S') }},
     result,
-    {{ epoch_micros("try_strptime(updated_at, '%Y/%m/%d %H:%M:%S')") }} as _version,
+    {{ version_column('updated_at', '%Y/%m/%d %H:%M:%S') }},
     {{ load_facts('commitments') }}
 from {{ source('crm', 'commitments') }}

@@ -8,6 +8,6 @@ select
     id_value as identifier_value,
     valid_from,
     valid_to,
-    {{ epoch_micros("try_strptime(updated_at, '%Y/%m/%d %H:%M:%S')") }} as _version,
+    {{ version_column('updated_at', '%Y/%m/%d %H:%M:%S') }},
     {{ load_facts('customer_identifiers') }}
 from {{ source('crm', 'customer_identifiers') }}

@@ -9,6 +9,6 @@ select
     {{ timestamp_column('start_time', 'started_at', tz='Asia/Shanghai', format='%Y/%m/%d %H:%M:%S') }},
     {{ timestamp_column('end_time', 'ended_at', tz='Asia/Shanghai', format='%Y/%m/%d %H:%M:%S') }},
     description,
-    {{ epoch_micros("try_strptime(updated_at, '%Y/%m/%d %H:%M:%S')") }} as _version,
+    {{ version_column('updated_at', '%Y/%m/%d %H:%M:%S') }},
     {{ load_facts('operational_events') }}
 from {{ source('crm', 'operational_events') }}

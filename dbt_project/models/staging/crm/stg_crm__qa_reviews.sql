@@ -1,6 +1,6 @@
 {{ config(enabled='crm' in var('sources')) }}
 
--- The sheet is wide; each of its five items becomes a row.
+-- The sheet is wide; each of its five items becomes a row (a damaged record stays one row).
 {% set items = [('用语', 'wording'), ('态度', 'attitude'), ('语气', 'tone'), ('需求把握', 'grasp'), ('应变能力', 'adaptability')] %}
 {% for column, item in items %}
 select
@@ -18,5 +18,6 @@ select
     {{ loop.index0 }} as _sub_record,
     {{ load_facts('quality_reviews') }}
 from {{ source('crm', 'quality_reviews') }}
+{{ 'where _problem is null' if not loop.first }}
 {{ 'union all' if not loop.last }}
 {% endfor %}

@@ -15,7 +15,7 @@ with offers as (
         {{ boolean_column('control', 'is_control') }},
         outcome as result,
         {{ timestamp_column('outcome_at', 'result_at', tz='Asia/Shanghai') }},
-        {{ epoch_micros(iso_to_utc('updated_at')) }} as _version,
+        {{ version_column('updated_at') }},
         {{ load_facts('offers') }}
     from {{ source('retention', 'offers') }}
 ),
@@ -34,7 +34,7 @@ dunning as (
         {{ number_column('cost', 'cost_amount') }},
         result,
         {{ timestamp_column('result_at', 'result_at', tz='Asia/Shanghai') }},
-        {{ epoch_micros(iso_to_utc('updated_at')) }} as _version,
+        {{ version_column('updated_at') }},
         {{ load_facts('dunning') }}
     from {{ source('retention', 'dunning') }}
 ),

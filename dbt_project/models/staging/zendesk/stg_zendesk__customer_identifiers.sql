@@ -11,7 +11,7 @@ select
     '{{ kind }}' as identifier_kind,
     {{ column }} as identifier_value,
     {{ number }} as _sub_record,
-    {{ epoch_micros(iso_to_utc('updated_at')) }} as _version,
+    {{ version_column('updated_at') }},
     {{ load_facts(table) }}
 from {{ source('zendesk', table) }}
 where {{ blank_to_null(column) }} is not null and id not like '7%' and id <> '-1'

@@ -8,15 +8,17 @@ select
     department_name as org_unit_id,
     {{ zendesk_agent_id("split_part(agent_ids, ' ', 1)") }} as agent_id,
     case
+        when try_cast(count_agent as integer) is null or try_cast(count_bot as integer) is null then null
         when try_cast(count_agent as integer) > 0 and try_cast(count_bot as integer) > 0 then 'both'
         when try_cast(count_agent as integer) > 0 then 'human'
         when try_cast(count_bot as integer) > 0 then 'bot'
         else 'nobody'
     end as handled_by,
-    {{ timestamp_column('timestamp', 'started_at') }},
-    {{ iso_to_utc('timestamp') }} + to_seconds(try_cast(response_time_first as bigint)) as first_human_reply_at,
+    {{ timestamp_column('"timestamp"', 'started_at') }},
+    {{ add_seconds(iso_to_utc('"timestamp"'), 'try_cast(response_time_first as bigint)') }} as first_human_reply_at,
     response_time_first as first_human_reply_at__raw,
     {{ timestamp_column('end_timestamp', 'ended_at') }},
     least(try_cast(count_visitor as integer), try_cast(count_agent as integer) + try_cast(count_bot as integer)) as rounds,
+    case when least(trim(count_visitor), trim(count_agent), trim(count_bot)) <> '' then concat_ws('/', count_visitor, count_agent, count_bot) end as rounds__raw,
     {{ load_facts('chats') }}
 from {{ source('zendesk', 'chats') }}

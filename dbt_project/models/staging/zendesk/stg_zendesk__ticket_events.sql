@@ -1,26 +1,38 @@
-{{ config(enabled='zendesk' in var('sources')) }}
+{{ config(enabled='zendesk' in var('sources'), meta={'lookups': ['zendesk.groups']}) }}
 
--- Two logs of one ticket: field changes and comments. Roles follow from the id at the time: an agent who left since is still an agent here.
-with changes as (
+-- Two logs of one ticket: field changes and comments. Roles follow from the id at the time: an agent who left since is still an
+-- agent here. A voice comment is the ticket's own record of the call it came from, no reply.
+with groups as (
+    {{ newest_rows(source('zendesk', 'groups'), ['id']) }}
+),
+
+changes as (
     select
-        concat('h', ticket_id, '|', field_name, '|', updated) as ticket_event_id,
-        ticket_id,
-        {{ timestamp_column('updated', 'occurred_at') }},
-        2 as sequence_number,
-        user_id as actor_id,
-        {{ zendesk_actor_role('user_id') }} as actor_role,
-        case field_name
+        concat('h', history.ticket_id, '|', history.field_name, '|', history.updated) as ticket_event_id,
+        history.ticket_id,
+        {{ timestamp_column('history.updated', 'occurred_at') }},
+        history._record_number + 1 as sequence_number,
+        {{ zendesk_actor_id('history.user_id') }} as actor_id,
+        {{ zendesk_actor_role('history.user_id') }} as actor_role,
+        case history.field_name
             when 'status' then 'status'
             when 'priority' then 'priority'
             when 'assignee_id' then 'assignee'
             when 'group_id' then 'group'
             else 'field'
         end as event_kind,
-        case when field_name = 'assignee_id' then {{ zendesk_agent_id('value') }} else value end as value,
+        case history.field_name
+            when 'assignee_id' then {{ zendesk_actor_id('history.value') }}
+            when 'group_id' then coalesce(groups.description, history.value)
+            when 'status' then history.value
+            when 'priority' then history.value
+            else concat(history.field_name, '=', history.value)
+        end as value,
         null as body,
-        0 as _sub_record,
-        {{ load_facts('ticket_field_history') }}
-    from {{ source('zendesk', 'ticket_field_history') }}
+        {{ load_facts('ticket_field_history', 'history') }}
+    from {{ source('zendesk', 'ticket_field_history') }} as history
+    left join groups
+        on history.field_name = 'group_id' and history.value = groups.id
 ),
 
 comments as (
@@ -29,16 +41,24 @@ comments as (
         ticket_id,
         {{ timestamp_column('created', 'occurred_at') }},
         1 as sequence_number,
-        user_id as actor_id,
+        {{ zendesk_actor_id('user_id') }} as actor_id,
         {{ zendesk_actor_role('user_id') }} as actor_role,
-        {{ map_values('public', 'event_kind', {'true': 'public_reply', 'false': 'private_note'}) }},
+        case
+            when lower(trim(voice_comment)) = 'true' then 'created'
+            when lower(trim(public)) = 'true' then 'public_reply'
+            when lower(trim(public)) = 'false' then 'private_note'
+            else public
+        end as event_kind,
         null as value,
         body,
-        0 as _sub_record,
         {{ load_facts('ticket_comments') }}
     from {{ source('zendesk', 'ticket_comments') }}
+),
+
+final as (
+    select * from changes
+    union all
+    select * from comments
 )
 
-select * from changes
-union all
-select * from comments
+select * from final

@@ -22,12 +22,12 @@ select
     {{ timestamp_column('due_at', 'due_at') }},
     custom_resolution_code as resolution_code,
     case
-        when list_contains(string_split(tags, ' '), 'closed_by_merge') then 'merged'
-        when list_contains(string_split(tags, ' '), 'spam') then 'spam'
-        when list_contains(string_split(tags, ' '), 'test') then 'test'
-        when list_contains(string_split(tags, ' '), 'duplicate') then 'duplicate'
+        when concat(' ', tags, ' ') like '% closed_by_merge %' then 'merged'
+        when concat(' ', tags, ' ') like '% spam %' then 'spam'
+        when concat(' ', tags, ' ') like '% test %' then 'test'
+        when concat(' ', tags, ' ') like '% duplicate %' then 'duplicate'
     end as exclusion_kind,
     case when via_source_rel = 'merge' then via_source_from_id end as merged_into_ticket_id,
-    {{ epoch_micros(iso_to_utc('updated_at')) }} as _version,
+    {{ version_column('updated_at') }},
     {{ load_facts('tickets') }}
 from {{ source('zendesk', 'tickets') }}
