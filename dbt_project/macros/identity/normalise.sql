@@ -1,0 +1,26 @@
+{#- Full-width letters, digits and signs -> their ASCII forms. -#}
+{% macro folded(text) -%}
+    translate({{ text }},
+        '０１２３４５６７８９ＡＢＣＤＥＦＧＨＩＪＫＬＭＮＯＰＱＲＳＴＵＶＷＸＹＺａｂｃｄｅｆｇｈｉｊｋｌｍｎｏｐｑｒｓｔｕｖｗｘｙｚ＋－（）＠．＿　',
+        '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz+-()@._ ')
+{%- endmacro %}
+
+{#- E.164 form of a telephone number, or null when it has no plausible length. A number without a country code is taken
+    to be of `var('default_country_code')`. -#}
+{% macro normalised_phone(text) -%}
+    {%- set digits = "regexp_replace(regexp_replace(" ~ folded(text) ~ ", '[^0-9+]', '', 'g'), '^00', '+')" -%}
+    {%- set code = var('default_country_code') -%}
+    case
+        when regexp_matches({{ digits }}, '^\+[0-9]{8,15}$') then {{ digits }}
+        when regexp_matches({{ digits }}, '^{{ code }}[0-9]{10,11}$') then concat('+', {{ digits }})
+        when regexp_matches({{ digits }}, '^0*[1-9][0-9]{7,10}$') then concat('+{{ code }}', ltrim({{ digits }}, '0'))
+    end
+{%- endmacro %}
+
+{% macro normalised_identifier(kind, value) -%}
+    case {{ kind }}
+        when 'phone' then {{ normalised_phone(value) }}
+        when 'email' then case when {{ folded(value) }} like '%_@_%' then lower(trim({{ folded(value) }})) end
+        else nullif(upper(regexp_replace({{ folded(value) }}, '[^0-9A-Za-z]', '', 'g')), '')
+    end
+{%- endmacro %}

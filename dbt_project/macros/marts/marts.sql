@@ -1,0 +1,24 @@
+{#- A threshold of seeds/service_thresholds.csv. -#}
+{% macro threshold(name) -%}
+    (select t.value from {{ ref('service_thresholds') }} as t where t.threshold = '{{ name }}')
+{%- endmacro %}
+
+{#- Local day of a UTC instant in the unit's time zone. -#}
+{% macro local_day(utc_timestamp, time_zone_sql) -%}
+    cast({{ utc_to_local(utc_timestamp, "coalesce(" ~ time_zone_sql ~ ", '" ~ var('default_time_zone') ~ "')") }} as date)
+{%- endmacro %}
+
+{% macro or_unknown(expression) -%} coalesce({{ expression }}, 'unknown') {%- endmacro %}
+
+{#- Feeds whose rows the governance marts count: every feed has its int_ model. -#}
+{% macro all_feeds() -%}
+    {{ return(['org_units', 'agents', 'agent_states', 'customers', 'customer_identifiers', 'account_parties', 'subscriptions',
+        'transactions', 'tickets', 'ticket_events', 'calls', 'call_events', 'messages', 'survey_invitations',
+        'survey_responses', 'survey_answers', 'qa_reviews', 'commitments', 'customer_actions', 'improvement_actions',
+        'operational_events', 'external_measures']) }}
+{%- endmacro %}
+
+{#- Customer text for people who need the shape of a row, not the person: digits and the local part of e-mails masked. -#}
+{% macro masked(text) -%}
+    regexp_replace(regexp_replace({{ text }}, '[\w.+-]+@', '***@', 'g'), '[0-9０-９]', '#', 'g')
+{%- endmacro %}

@@ -1,0 +1,16 @@
+{{ config(materialized='view') }}
+
+select
+    source,
+    call_event_id,
+    call_id,
+    agent_id,
+    event_kind,
+    queue,
+    value,
+    cast(wait_seconds as integer) as wait_seconds,
+    cast(duration_seconds as integer) as duration_seconds,
+    sequence_number,
+    occurred_at
+from {{ ref('int_call_events') }}
+where _status = 'used'

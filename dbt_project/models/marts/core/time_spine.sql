@@ -1,0 +1,3 @@
+{{ config(materialized='view') }}
+
+select day from {{ ref('dim_calendar') }}
