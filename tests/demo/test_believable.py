@@ -1,4 +1,4 @@
-"""The company looks like one: service, satisfaction, load and staff, planted events, keys that fit (nothing damaged)."""
+"""The company looks like one: service, satisfaction, load and staff, planted events, keys (nothing damaged)."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_service_level_and_abandonment(log: pl.DataFrame) -> None:
 
 
 def test_no_agent_is_in_two_calls_at_once(log: pl.DataFrame) -> None:
-    # Shifts, breaks and wrap-up included: the next connect of an agent never comes before the end of the call before it.
+    # The next connect of an agent never comes before the end of the call before it.
     steps = log.filter(
         pl.col("event").is_in(["CONNECT", "COMPLETEAGENT", "COMPLETECALLER", "ATTENDEDTRANSFER", "BLINDTRANSFER"])
         & (pl.col("agent") != "NONE")

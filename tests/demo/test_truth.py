@@ -108,7 +108,7 @@ def test_satisfaction_follows_its_drivers(company: Company) -> None:
         assert observed[name] / stated[name] == pytest.approx(0.88, abs=0.22), name
 
 
-# -- planted damage -----------------------------------------------------------------------------------------------------
+# -- planted damage ------------------------------------------------------------------------
 
 KEY_COLUMNS = {
     "zendesk.tickets": ["id"],
