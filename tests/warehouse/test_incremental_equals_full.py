@@ -23,7 +23,7 @@ class Deliveries:
     """Random files of the shop: late, repeated, corrected, moved to another day, deleted, damaged, orphaned."""
 
     def __init__(self, seed: int) -> None:
-        self.random = random.Random(seed)  # noqa: S311 - a test's dice, not a secret
+        self.random = random.Random(seed)
         self.files: dict[str, str] = {}
         for day in DAYS:
             self._day(day)

@@ -46,16 +46,28 @@ status_facts as (
     group by source, ticket_id
 ),
 
+-- A message at the instant of creation is the ticket's own text, also where an agent typed it for the customer at the counter.
+reply_steps as (
+    select
+        events.source,
+        events.ticket_id,
+        events.occurred_at,
+        events.event_kind = 'public_reply' and events.actor_role = 'agent' and events.occurred_at > tickets.created_at as is_agent_reply,
+        events.event_kind = 'public_reply' and events.actor_role = 'customer' as is_customer_message
+    from events
+    inner join tickets on events.source = tickets.source and events.ticket_id = tickets.ticket_id
+),
+
 reply_facts as (
     select
         source,
         ticket_id,
-        min(occurred_at) filter (where event_kind = 'public_reply' and actor_role = 'agent') as first_public_reply_at,
-        count(*) filter (where event_kind = 'public_reply' and actor_role = 'agent') as public_agent_replies,
-        count(*) filter (where event_kind = 'public_reply' and actor_role = 'customer') as customer_messages,
+        min(occurred_at) filter (where is_agent_reply) as first_public_reply_at,
+        count(*) filter (where is_agent_reply) as public_agent_replies,
+        count(*) filter (where is_customer_message) as customer_messages,
         count(*) as events,
         max(occurred_at) as last_event_at
-    from events
+    from reply_steps
     group by source, ticket_id
 )
 

@@ -13,4 +13,5 @@ select
     sequence_number,
     occurred_at
 from {{ ref('int_call_events') }}
-where _status = 'used'
+-- Lines outside of calls are accounted for, and no steps of a call.
+where _status = 'used' and event_kind <> 'outside_call'
