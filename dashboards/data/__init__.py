@@ -1,0 +1,1 @@
+"""Questions to a published snapshot. Knows a serving folder and nothing of how it came to be."""

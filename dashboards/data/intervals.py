@@ -1,0 +1,45 @@
+"""Confidence intervals at 95 %.
+
+Belongs here: formulas over counts and sums. Does not belong here: where the counts come from.
+"""
+
+from __future__ import annotations
+
+from math import sqrt
+
+Z = 1.959964
+"""97.5th percentile of the standard normal distribution, as printed in tables (seven digits)."""
+
+
+def wilson(successes: float, n: float) -> tuple[float, float] | None:
+    """Wilson score interval of a proportion, without continuity correction (Wilson 1927); None when n is 0.
+
+    >>> tuple(round(bound, 4) for bound in wilson(81, 263))
+    (0.2553, 0.3662)
+    """
+    if n <= 0:
+        return None
+    p = successes / n
+    centre = p + Z * Z / (2 * n)
+    half = Z * sqrt(p * (1 - p) / n + Z * Z / (4 * n * n))
+    scale = 1 + Z * Z / n
+    return max(0.0, (centre - half) / scale), min(1.0, (centre + half) / scale)
+
+
+def mean(total: float, total_of_squares: float, n: float) -> tuple[float, float] | None:
+    """Normal interval of a mean from its sums, with the sample variance; None when n is below 2."""
+    if n < 2:
+        return None
+    average = total / n
+    variance = max(0.0, (total_of_squares - n * average * average) / (n - 1))
+    half = Z * sqrt(variance / n)
+    return average - half, average + half
+
+
+def net_promoter(promoters: float, detractors: float, n: float) -> tuple[float, float] | None:
+    """Interval of the net promoter score in points: variance p + d - (p - d)^2; None when n is 0."""
+    if n <= 0:
+        return None
+    p, d = promoters / n, detractors / n
+    half = Z * sqrt(max(0.0, p + d - (p - d) ** 2) / n)
+    return 100 * max(-1.0, p - d - half), 100 * min(1.0, p - d + half)

@@ -1,0 +1,150 @@
+"""The published snapshot: which file it is, and reading from it while new ones are published.
+
+Belongs here: the link `current`, opening, reopening, `status.json`. Does not belong here: what is asked of a snapshot.
+
+A snapshot is never changed after it was published, so a version is opened once and shared; every use takes a cursor of
+its own. The link is read at each call: a new version is seen at once, and the file behind an old one may be deleted while
+somebody still reads it.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import polars as pl
+
+CURRENT = "current"
+PREFIX = "csatlas-"
+STATUS = "status.json"
+
+
+class NoSnapshot(RuntimeError):
+    """There is nothing to show; `was_published` tells whether there once was."""
+
+    def __init__(self, message: str, *, was_published: bool = False) -> None:
+        super().__init__(message)
+        self.was_published = was_published
+
+
+@dataclass
+class Snapshot:
+    """One published version, open for reading."""
+
+    version: str
+    path: Path
+    serving: Path
+    _connection: duckdb.DuckDBPyConnection = field(repr=False)
+
+    def cursor(self) -> duckdb.DuckDBPyConnection:
+        """A cursor of its own for one use in one thread."""
+        return self._connection.cursor()
+
+    def frame(self, sql: str, parameters: Sequence[object] = ()) -> pl.DataFrame:
+        """Result of a query with bound parameters."""
+        cursor = self.cursor()
+        try:
+            return cursor.execute(sql, list(parameters)).pl()
+        finally:
+            cursor.close()
+
+    def rows(self, sql: str, parameters: Sequence[object] = ()) -> list[dict[str, Any]]:
+        """Result of a query as one dictionary a row."""
+        return self.frame(sql, parameters).to_dicts()
+
+    def status(self) -> dict[str, Any]:
+        """Outcome of the last refresh, which may be younger than this snapshot."""
+        return read_status(self.serving)
+
+    def close(self) -> None:
+        """Give the file back."""
+        self._connection.close()
+
+
+def read_status(serving: Path) -> dict[str, Any]:
+    """Content of `status.json`, or an empty dictionary before the first refresh."""
+    try:
+        found = json.loads((serving / STATUS).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def published_path(serving: Path) -> Path:
+    """File of the published snapshot; when that was deleted, the newest one that remains.
+
+    Raises:
+        NoSnapshot: nothing was published, or no file is left.
+    """
+    link = serving / CURRENT
+    if link.is_symlink():
+        target = serving / link.readlink().name
+        if target.exists():
+            return target
+        left = sorted(serving.glob(f"{PREFIX}*.duckdb"))
+        if left:
+            return left[-1]
+        raise NoSnapshot(
+            f"The published snapshot {target.name} was deleted and no other is left in {serving}. Run `csatlas refresh`.",
+            was_published=True,
+        )
+    raise NoSnapshot(f"Nothing is published in {serving} yet. Run `csatlas refresh`.")
+
+
+def open_snapshot(path: Path, *, threads: int = 2, memory_limit: str = "2GB") -> Snapshot:
+    """Open one snapshot file read-only, without access to files, network or settings.
+
+    Raises:
+        NoSnapshot: the file is not there.
+    """
+    if not path.exists():
+        raise NoSnapshot(f"{path} does not exist.", was_published=True)
+    connection = duckdb.connect(
+        str(path),
+        read_only=True,
+        config={"threads": threads, "memory_limit": memory_limit, "enable_external_access": False},
+    )
+    connection.execute("set timezone = 'UTC'")
+    connection.execute("set lock_configuration = true")
+    return Snapshot(path.stem.removeprefix(PREFIX), path, path.parent, connection)
+
+
+class SnapshotStore:
+    """The published snapshot of a serving folder, for many threads."""
+
+    def __init__(self, serving: Path, *, threads: int = 2, memory_limit: str = "2GB") -> None:
+        self.serving = serving
+        self._threads = threads
+        self._memory_limit = memory_limit
+        self._lock = threading.Lock()
+        self._open: Snapshot | None = None
+        self._before: Snapshot | None = None
+
+    def current(self) -> Snapshot:
+        """The snapshot to read now.
+
+        Raises:
+            NoSnapshot: nothing is published, or its file and all others are gone.
+        """
+        path = published_path(self.serving)
+        with self._lock:
+            if self._open is None or self._open.path != path:
+                opened = open_snapshot(path, threads=self._threads, memory_limit=self._memory_limit)
+                # Whoever still reads the version before keeps it until the next change.
+                if self._before is not None:
+                    self._before.close()
+                self._before, self._open = self._open, opened
+            return self._open
+
+    def close(self) -> None:
+        """Give all files back."""
+        with self._lock:
+            for snapshot in (self._open, self._before):
+                if snapshot is not None:
+                    snapshot.close()
+            self._open = self._before = None

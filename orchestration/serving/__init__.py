@@ -1,0 +1,1 @@
+"""From the warehouse to the published snapshot: catalogue, build, gate, publication. Knows no Dagster."""

@@ -1,0 +1,92 @@
+"""The gate before publication: tests, accounting, sources that must have arrived.
+
+Belongs here: the decision and its reasons in words. Does not belong here: running the tests.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from orchestration.settings import Settings
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether a new snapshot may be published.
+
+    Attributes:
+        reasons: why not, one sentence each; empty when it may.
+        stale: sources that are late but not required, one sentence each: published with a mark.
+        test_results: every dbt test and model that failed or passed, for the snapshot.
+    """
+
+    reasons: tuple[str, ...]
+    stale: tuple[str, ...]
+    test_results: tuple[dict[str, Any], ...]
+
+    @property
+    def is_open(self) -> bool:
+        return not self.reasons
+
+
+def read_test_results(run_results: Path, manifest: Path) -> list[dict[str, Any]]:
+    """Outcome of each dbt test (name, status, severity, failures, message)."""
+    nodes = json.loads(manifest.read_text(encoding="utf-8"))["nodes"]
+    found = []
+    for result in json.loads(run_results.read_text(encoding="utf-8"))["results"]:
+        node = nodes.get(result["unique_id"])
+        if node is None or node["resource_type"] not in ("test", "unit_test"):
+            continue
+        severity = str((node.get("config") or {}).get("severity", "error")).lower()
+        found.append(
+            {
+                "name": node["name"],
+                "status": result["status"],
+                "severity": severity,
+                "failures": result.get("failures") or 0,
+                "message": result.get("message"),
+            }
+        )
+    return sorted(found, key=lambda row: (row["status"] == "pass", row["name"]))
+
+
+def judge(settings: Settings, now: datetime | None = None) -> Verdict:
+    """Judge the warehouse after a build.
+
+    Args:
+        now: the moment (UTC) against which lateness is measured; default: now.
+    """
+    moment = (now or datetime.now(UTC)).replace(tzinfo=None)
+    run_results = settings.dbt_target / "run_results.json"
+    results = json.loads(run_results.read_text(encoding="utf-8"))["results"]
+    tests = read_test_results(run_results, settings.dbt_target / "manifest.json")
+    by_severity = {row["name"]: row for row in tests}
+    reasons = []
+    for result in results:
+        name = result["unique_id"].split(".")[2]
+        if result["unique_id"].startswith("test."):
+            continue
+        if result["status"] in ("error", "skipped"):
+            reasons.append(f"{result['unique_id'].split('.')[0]} {name} {result['status']}: {result.get('message') or 'something above it failed'}")
+    for row in by_severity.values():
+        if row["severity"] == "error" and row["status"] in ("fail", "error", "skipped"):
+            reasons.append(f"test {row['name']} {row['status']}: {row['message'] or 'not run, something above it failed'}")
+    stale: list[str] = []
+    if not reasons:
+        with duckdb.connect(str(settings.warehouse_path), read_only=True) as warehouse:
+            late = warehouse.execute(
+                "select source, is_required, last_loaded_at, expected_every_seconds from marts.dim_sources order by source"
+            ).fetchall()
+        for source, is_required, last_loaded_at, expected in late:
+            age = None if last_loaded_at is None else (moment - last_loaded_at).total_seconds()
+            if age is not None and age <= expected:
+                continue
+            words = "never delivered anything" if age is None else f"delivered last {age / 3600:.0f} hours ago (expected every {expected / 3600:.0f})"
+            (reasons if is_required else stale).append(f"source {source} {words}")
+    return Verdict(tuple(reasons), tuple(stale), tuple(tests))
