@@ -433,16 +433,16 @@ def plant(plan: Plan, box: Outbox, month: int) -> list[Planted]:
                     "the survey tool's clock is New York's",
                 )
     # -- customer management --
-    n = next(serial)
+    fax = f"025662{month:03d}{next(serial):02d}"
     put(
         "unknown_code",
         "crm.customer_identifiers",
-        f"K0000001|FAX|{n}",
+        f"K0000001|FAX|{fax}",
         with_day(
             {
                 "customer_no": "K0000001",
                 "id_type": "FAX",
-                "id_value": str(n),
+                "id_value": fax,
                 "valid_from": "2020-01-01",
                 "updated_at": _stamp(plan, at(24), "%Y/%m/%d %H:%M:%S"),
             },

@@ -1,0 +1,36 @@
+"""Assembles the Dagster definitions, nothing else. `dagster dev -m orchestration.definitions` shows them."""
+
+from __future__ import annotations
+
+import dagster as dg
+
+from orchestration import warehouse
+from orchestration.defs.job import nightly_job, nightly_schedule
+from orchestration.defs.raw import raw_asset
+from orchestration.defs.resources import Home
+from orchestration.defs.serving import snapshot_asset
+from orchestration.defs.warehouse import dbt_resource, warehouse_assets
+from orchestration.settings import Settings, load_settings
+from orchestration.sources.declarations import load_declarations
+
+
+def build_definitions(settings: Settings) -> dg.Definitions:
+    """All assets, the job and the schedule for one home."""
+    manifest = warehouse.ensure_manifest(settings)
+    declarations = load_declarations(warehouse.enabled_sources(settings))
+    models = warehouse_assets(settings, manifest)
+    job = nightly_job()
+    return dg.Definitions(
+        assets=[
+            *(raw_asset(declaration, declarations) for declaration in declarations.values()),
+            models,
+            snapshot_asset(sorted(models.keys, key=lambda key: key.path)),
+        ],
+        jobs=[job],
+        schedules=[nightly_schedule(settings, job)],
+        resources={"home": Home(), "dbt": dbt_resource(settings)},
+        executor=dg.in_process_executor,
+    )
+
+
+defs = build_definitions(load_settings())

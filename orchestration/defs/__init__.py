@@ -1,0 +1,1 @@
+"""The nightly job as Dagster sees it: the only importers of Dagster."""

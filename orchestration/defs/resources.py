@@ -1,0 +1,24 @@
+"""What the assets share: the settings, and the lock that a run holds from its first step to its last."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import dagster as dg
+
+from orchestration.locking import home_lock
+from orchestration.settings import Settings, load_settings
+
+
+class Home(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """The home a run works on. Opening the resource takes the home's lock, closing it gives the lock back."""
+
+    @property
+    def settings(self) -> Settings:
+        return load_settings()
+
+    @contextmanager
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[Home]:
+        with home_lock(self.settings, f"refresh {context.run_id or ''}".strip()):
+            yield self
