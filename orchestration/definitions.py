@@ -24,7 +24,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
         assets=[
             *(raw_asset(declaration, declarations) for declaration in declarations.values()),
             models,
-            snapshot_asset(sorted(models.keys, key=lambda key: key.path)),
+            snapshot_asset(sorted(models.keys, key=lambda key: key.to_user_string())),
         ],
         jobs=[job],
         schedules=[nightly_schedule(settings, job)],

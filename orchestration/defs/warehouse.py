@@ -1,6 +1,9 @@
 """The dbt project as assets: one `dbt build` a run, then the gate."""
 
+import io
+import re
 from collections.abc import Iterator, Mapping
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +28,29 @@ class Translator(DagsterDbtTranslator):
 
     def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str | None:
         return str(dbt_resource_props["fqn"][1]) if dbt_resource_props["resource_type"] == "model" else "seeds"
+
+
+class _Log(io.TextIOBase):
+    """Where dbt's lines go: a file below the home; the count of done nodes goes to whoever listens to the run."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = path.open("w", encoding="utf-8")
+
+    def write(self, text: str) -> int:
+        self._file.write(text)
+        done = re.search(r"(\d+) of (\d+) (?:OK|PASS|FAIL|ERROR)\b", text)
+        if done:
+            runs.tell(f"building and testing the warehouse ({done[1]} of {done[2]})")
+        return len(text)
+
+    def flush(self) -> None:
+        if not self._file.closed:
+            self._file.flush()
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
 
 
 class RefreshConfig(dg.Config):
@@ -52,7 +78,8 @@ def warehouse_assets(settings: Settings, manifest: Path) -> dg.AssetsDefinition:
             target_path=current.dbt_target,
             raise_on_error=False,
         )
-        yield from invocation.stream()
+        with _Log(current.dbt_target / "logs" / "refresh.log") as log, redirect_stdout(log):
+            yield from invocation.stream()
         record.stage("gate")
         runs.tell("checking the tests")
         if not (current.dbt_target / "run_results.json").exists():

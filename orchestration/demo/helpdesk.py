@@ -521,7 +521,7 @@ class HelpDesk:
         )
         stop = pick(["。", ". "], language)
         second = pick(
-            [""] + self.book.words,
+            ["", *self.book.words],
             np.where(told & (u[4] < 0.3), 1 + self.book.choose(words.TOPICS, base["topic"], language, u[4] / 0.3), 0),
         )
         gap = pick(["", "，", ". "], np.where(told & (u[4] < 0.3), 1 + language, 0))

@@ -9,7 +9,7 @@ import difflib
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -143,11 +143,11 @@ def _typed(path: Path, where: str, options: Mapping[str, Any], name: str, kind: 
     return value
 
 
-def _one_of(path: Path, where: str, options: Mapping[str, Any], name: str, accepted: Iterable[str]) -> str:
+def _one_of(path: Path, where: str, options: Mapping[str, Any], name: str, accepted: Sequence[str]) -> str:
     value = options.get(name)
-    if value not in accepted:
+    if not isinstance(value, str) or value not in accepted:
         raise _refuse(path, where, f"{name}: {value!r} is not accepted; use one of {', '.join(accepted)}")
-    return str(value)
+    return value
 
 
 def _identifier(path: Path, where: str, name: Any) -> str:

@@ -74,9 +74,9 @@ def open_raw(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
     """
     settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
     is_new = not settings.raw_path.exists()
-    connection = duckdb.connect(
-        str(settings.raw_path), config={"threads": settings.threads, "memory_limit": settings.memory_limit}
-    )
+    # A checkpoint a file would cost more than the file; the loader checkpoints once, at its end.
+    limits: dict[str, str | bool | int | float | list[str]] = {"threads": settings.threads, "memory_limit": settings.memory_limit, "wal_autocheckpoint": "1GB"}
+    connection = duckdb.connect(str(settings.raw_path), config=limits)
     try:
         if is_new:
             settings.raw_path.chmod(0o600)

@@ -5,6 +5,7 @@ Belongs here: splitting lines into fields when DuckDB's strict reader refuses th
 
 from __future__ import annotations
 
+import codecs
 import csv
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -56,8 +57,8 @@ def text_lines(path: Path, skip: int, spool: Spool) -> Iterator[str | Damaged]:
         for _ in range(skip):
             while (part := stream.readline(MAX_LINE_BYTES)) and not part.endswith(b"\n"):
                 pass
-        if not skip and stream.peek(3)[:3] == b"\xef\xbb\xbf":
-            stream.read(3)
+        if not skip and stream.read(3) != codecs.BOM_UTF8:
+            stream.seek(0)
         while line := stream.readline(MAX_LINE_BYTES + 1):
             if len(line) > MAX_LINE_BYTES and not line.endswith(b"\n"):
                 spooled += 1
@@ -101,7 +102,8 @@ def delimited_records(lines: Iterator[str | Damaged], width: int, delimiter: str
             fields: list[str] = line.split(delimiter)
             yield list(fields) if len(fields) == width else _ragged(line, len(fields), width)
             continue
-        record, taken = line, []
+        record = line
+        taken: list[str | Damaged] = []
         while record.count(quote) % 2 and len(taken) < LOOK_AHEAD_LINES:
             more = following()
             if not isinstance(more, str):

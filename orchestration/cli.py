@@ -1,0 +1,522 @@
+"""The `csatlas` command.
+
+Belongs here: arguments, what is printed, exit codes. Does not belong here: doing the work.
+
+Exit codes: 0 done · 1 the run failed or the gate is closed · 2 wrong usage or input · 3 the home is in use by another process ·
+4 nothing is published yet.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.metadata
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import date, datetime
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from orchestration.settings import PROJECT_ROOT, Settings, SettingsError, load_settings
+
+EXIT_FAILED, EXIT_USAGE, EXIT_LOCKED, EXIT_NOT_READY = 1, 2, 3, 4
+
+app = typer.Typer(help="Warehouse and satisfaction analytics of a customer-service organisation.", no_args_is_help=True, add_completion=False)
+source_app = typer.Typer(help="Sources: declarations and staging models.", no_args_is_help=True)
+app.add_typer(source_app, name="source")
+
+# A pipe has no width of its own; tables in a log should not be folded to that of an old terminal.
+_WIDTH = None if sys.stdout.isatty() else 200
+out = Console(highlight=False, soft_wrap=True, width=_WIDTH)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for a machine.")]
+
+
+def _fail(message: object, code: int) -> NoReturn:
+    err.print(f"[bold red]csatlas:[/] {_escaped(message)}")
+    raise typer.Exit(code)
+
+
+def _escaped(message: object) -> str:
+    return str(message).replace("[", "\\[")
+
+
+def _settings() -> Settings:
+    try:
+        return load_settings()
+    except SettingsError as error:
+        _fail(error, EXIT_USAGE)
+
+
+def _print_json(value: object) -> None:
+    def plain(found: object) -> object:
+        if dataclasses.is_dataclass(found) and not isinstance(found, type):
+            return dataclasses.asdict(found)
+        if isinstance(found, (date, datetime)):
+            return found.isoformat()
+        return float(found) if hasattr(found, "__float__") else str(found)
+
+    print(json.dumps(value, ensure_ascii=False, indent=1, default=plain))
+
+
+def _print_table(rows: list[dict[str, Any]], title: str | None = None, limit: int | None = None) -> None:
+    if not rows:
+        out.print(f"{title}: nothing" if title else "nothing")
+        return
+    table = Table(title=title, title_justify="left", header_style="bold")
+    for name in rows[0]:
+        table.add_column(name, justify="right" if isinstance(rows[0][name], (int, float)) and not isinstance(rows[0][name], bool) else "left")
+    for row in rows[:limit]:
+        table.add_row(*(_cell(value) for value in row.values()))
+    out.print(table)
+    if limit is not None and len(rows) > limit:
+        out.print(f"… and {len(rows) - limit:,} more")
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:,.4f}".rstrip("0").rstrip(".")
+    return _escaped(value)
+
+
+@contextmanager
+def _snapshot() -> Iterator[Any]:
+    from dashboards.data.snapshot import NoSnapshot, SnapshotStore
+
+    store = SnapshotStore(_settings().serving)
+    try:
+        yield store.current()
+    except NoSnapshot as error:
+        _fail(error, EXIT_NOT_READY)
+    finally:
+        store.close()
+
+
+def _day(text: str | None, option: str) -> date | None:
+    if text is None:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        _fail(f"{option} {text!r} is not a day; write it as 2026-01-31.", EXIT_USAGE)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(importlib.metadata.version("csatlas"))
+        raise typer.Exit()
+
+
+@app.callback()
+def main_options(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+) -> None:
+    """Options of every command."""
+
+
+@app.command()
+def demo(
+    customers: Annotated[int, typer.Option(min=50, help="Customers of the company.")] = 5_000,
+    months: Annotated[int, typer.Option(min=1, max=120, help="Months of history.")] = 15,
+    calls: Annotated[int | None, typer.Option(min=1, help="Calls in all; default: what the customers make.")] = None,
+    tickets: Annotated[int | None, typer.Option(min=1, help="Tickets in all; default: what the customers open.")] = None,
+    seed: Annotated[int, typer.Option(help="Another seed makes another company.")] = 7,
+    until: Annotated[str | None, typer.Option(help="Last day of the history (2026-01-31); default: yesterday.")] = None,
+    next_day: Annotated[bool, typer.Option("--next-day", help="Add one further day's deliveries to the company that is there.")] = False,
+    clean: Annotated[bool, typer.Option("--clean", help="Without planted bad data.")] = False,
+    replace: Annotated[bool, typer.Option("--replace", help="Replace the inbox of a company made before.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Fill the inbox with the deliveries of the built-in company."""
+    from orchestration.demo import DemoError
+    from orchestration.demo import generate as generate_company
+    from orchestration.demo import next_day as generate_day
+    from orchestration.locking import HomeLocked, home_lock
+
+    settings = _settings()
+    last = _day(until, "--until")
+    try:
+        with home_lock(settings, "demo"), err.status("making the company") as status:
+
+            def progress(label: str, done: int, of: int) -> None:
+                status.update(f"making the company: {label} ({done} of {of})")
+
+            if next_day:
+                company = generate_day(settings.inbox, progress=progress)
+            else:
+                company = generate_company(
+                    settings.inbox, seed=seed, customers=customers, months=months, end=last, calls=calls, tickets=tickets,
+                    dirty=not clean, replace=replace, progress=progress,
+                )  # fmt: skip
+    except HomeLocked as error:
+        _fail(error, EXIT_LOCKED)
+    except DemoError as error:
+        _fail(error, EXIT_USAGE)
+    facts = {"inbox": str(company.inbox), "until": company.until, "truth": str(company.truth_path), "rows": dict(company.rows)}
+    if as_json:
+        _print_json(facts)
+    else:
+        out.print(f"{sum(company.rows.values()):,} rows up to {company.until} in {company.inbox}; the truth about them is in {company.truth_path}")
+
+
+@app.command()
+def refresh(
+    full: Annotated[bool, typer.Option("--full", help="Rebuild the warehouse whole.")] = False,
+    source: Annotated[list[str] | None, typer.Option("--source", help="Load only this source (repeatable); build and publish all the same.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Run the nightly job now, in this process: load, build and test, publish."""
+    from orchestration import runs
+
+    settings = _settings()
+    try:
+        record = _run_job(settings, full, source)
+    except KeyboardInterrupt:
+        _fail("stopped by hand; run `csatlas refresh` again, nothing needs cleaning up.", EXIT_FAILED)
+    finally:
+        runs.listen(None)
+    if as_json:
+        _print_json(record)
+    elif record.get("outcome") == "published":
+        out.print(
+            f"[green]published[/] {record['version']} in {record['seconds']:.0f} s: {record.get('rows_loaded', 0):,} rows loaded;"
+            f" {record['received']:,} received = {record['used']:,} used + {record['superseded']:,} superseded + {record['quarantined']:,} quarantined"
+        )
+        for name, facts in record.get("sources", {}).items():
+            for refused in facts["refused"]:
+                err.print(f"[yellow]refused[/] {name}/{_escaped(refused['file'])}: {_escaped(refused['message'])}")
+            for unmatched in facts["unmatched"]:
+                err.print(f"[yellow]not matched[/] {name}/{_escaped(unmatched)}: no pattern of {name}.yml fits")
+        for sentence in record.get("stale", []):
+            err.print(f"[yellow]stale[/] {_escaped(sentence)}")
+    if record.get("outcome") != "published":
+        _fail(
+            f"refresh {record.get('outcome', 'failed')}: {record.get('message') or 'see the run record'}. The published snapshot stays as it was."
+            f" The record is {settings.runs / (str(record['run_id']) + '.json')}.",
+            EXIT_FAILED,
+        )
+
+
+def _run_job(settings: Settings, full: bool, sources: list[str] | None) -> dict[str, Any]:
+    """Execute the nightly job in this process; returns the run record."""
+    import logging
+
+    from orchestration import runs
+    from orchestration.locking import HomeLocked, holder
+    from orchestration.sources.declarations import DeclarationError
+    from orchestration.warehouse import DbtParseError
+
+    held = holder(settings)
+    if held is not None:
+        _fail(f"{settings.home} is in use: {held}. Wait for it, or stop that process; the lock frees itself when it ends.", EXIT_LOCKED)
+    settings.dagster_home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    config = settings.dagster_home / "dagster.yaml"
+    if not config.exists():
+        config.write_text("telemetry:\n  enabled: false\n", encoding="utf-8")
+    os.environ.update({"DAGSTER_HOME": str(settings.dagster_home), "DAGSTER_DISABLE_TELEMETRY": "1", "CSATLAS_HOME": str(settings.home)})
+    with err.status("starting") as status:
+        runs.listen(lambda message: status.update(_escaped(message)))
+        try:
+            import dagster as dg
+
+            logging.getLogger("dagster").setLevel(logging.ERROR)
+            from orchestration.definitions import build_definitions
+
+            definitions = build_definitions(settings)
+        except (DeclarationError, DbtParseError) as error:
+            _fail(error, EXIT_USAGE)
+        selection = None
+        if sources:
+            known = {key.path[1]: key for key in definitions.resolve_asset_graph().get_all_asset_keys() if key.path[0] == "raw" and len(key.path) == 2}
+            unknown = [name for name in sources if name not in known]
+            if unknown:
+                _fail(f"source {unknown[0]!r} is not enabled; enabled are {', '.join(sorted(known))}.", EXIT_USAGE)
+            left_out = {key for name, key in known.items() if name not in sources}
+            selection = [key for key in definitions.resolve_asset_graph().materializable_asset_keys if key not in left_out]
+        result = definitions.resolve_job_def("nightly").execute_in_process(
+            instance=dg.DagsterInstance.get(),
+            raise_on_error=False,
+            asset_selection=selection,
+            run_config={
+                "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
+                "ops": {"warehouse": {"config": {"full": full}}},
+            },
+        )
+    record = runs.RunRecord(settings, result.run_id)
+    if record.facts.get("outcome") == "running":
+        errors = [getattr(event.event_specific_data, "error", None) for event in result.all_events if event.is_failure]
+        failures = [str(error.message) for error in errors if error is not None]
+        if any(HomeLocked.__name__ in failure for failure in failures):
+            record.path.unlink(missing_ok=True)
+            _fail(holder(settings) or "the home was in use by another process; run the refresh again.", EXIT_LOCKED)
+        record.finish("failed", failures[0].strip() if failures else "the job ended without a result")
+    return record.facts
+
+
+@app.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on; default CSATLAS_HOST (127.0.0.1).")] = None,
+    port: Annotated[int | None, typer.Option(min=1, max=65535, help="Port; default CSATLAS_PORT (8050).")] = None,
+) -> None:
+    """Serve the dashboards of the published snapshot."""
+    settings = _settings()
+    address = f"{host or settings.host}:{port or settings.port}"
+    if (host or settings.host) not in ("127.0.0.1", "localhost", "::1"):
+        err.print("[yellow]There is no sign-in yet: everybody who reaches this address sees everything.[/]")
+    out.print(f"dashboards on http://{address} (Ctrl-C ends them)")
+    command = [
+        sys.executable, "-m", "gunicorn", "--bind", address, "--workers", str(settings.workers), "--threads", "4",
+        "--no-control-socket", "--access-logfile", "/dev/null", "--timeout", "60", "dashboards.wsgi:make_server()",
+    ]  # fmt: skip
+    os.execve(sys.executable, command, {**os.environ, "CSATLAS_HOME": str(settings.home)})
+
+
+@app.command()
+def query(
+    sql: Annotated[str, typer.Argument(help="One SELECT on the published snapshot.")],
+    output: Annotated[str, typer.Option("--format", help="table, json or csv.")] = "table",
+    limit: Annotated[int, typer.Option(min=1, help="Rows at most.")] = 1_000,
+    timeout: Annotated[float, typer.Option(min=0.1, help="Seconds at most.")] = 60.0,
+) -> None:
+    """Ask the published snapshot in SQL, read-only."""
+    from dashboards.data.sql import QueryError, query_sql
+
+    if output not in ("table", "json", "csv"):
+        _fail(f"--format {output!r}; use table, json or csv.", EXIT_USAGE)
+    with _snapshot() as snapshot:
+        try:
+            frame = query_sql(snapshot, sql, max_rows=limit, timeout=timeout)
+        except QueryError as error:
+            _fail(error, EXIT_USAGE)
+    if output == "csv":
+        print(frame.write_csv(), end="")
+    elif output == "json":
+        _print_json(frame.to_dicts())
+    else:
+        _print_table(frame.to_dicts())
+
+
+@app.command()
+def metric(
+    names: Annotated[list[str] | None, typer.Argument(help="Metrics.")] = None,
+    by: Annotated[str | None, typer.Option(help="Dimensions to split by, separated by commas.")] = None,
+    grain: Annotated[str | None, typer.Option(help="day, week, month, quarter or year.")] = None,
+    where: Annotated[list[str] | None, typer.Option(help="Keep only these values: channel=phone,email (repeatable).")] = None,
+    unit: Annotated[list[str] | None, typer.Option(help="Organisation unit with all below it (repeatable).")] = None,
+    first: Annotated[str | None, typer.Option("--from", help="First day (2026-01-01).")] = None,
+    last: Annotated[str | None, typer.Option("--to", help="Last day.")] = None,
+    list_all: Annotated[bool, typer.Option("--list", help="List all metrics.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Compute metrics from the published snapshot."""
+    from dashboards.data import metrics
+
+    with _snapshot() as snapshot:
+        if list_all or not names:
+            found = [dataclasses.asdict(one) for one in metrics.catalogue(snapshot).values()]
+            if as_json:
+                _print_json(found)
+            else:
+                _print_table([{key: row[key] for key in ("name", "label_en", "label_zh", "unit", "formula", "family")} for row in found])
+            return
+        kept: dict[str, tuple[str, ...]] = {}
+        for condition in where or []:
+            name, sign, values = condition.partition("=")
+            if not sign:
+                _fail(f"--where {condition!r}; write it as dimension=value,value.", EXIT_USAGE)
+            kept[name.strip()] = tuple(value.strip() for value in values.split(","))
+        filters = metrics.Filters(start=_day(first, "--from"), end=_day(last, "--to"), units=tuple(unit or ()), where=kept)
+        try:
+            split = [name.strip() for name in by.split(",")] if by else []
+            frame = metrics.metric_frame(snapshot, names, by=split, grain=grain, filters=filters)
+        except metrics.MetricError as error:
+            _fail(error, EXIT_USAGE)
+    if as_json:
+        _print_json(frame.to_dicts())
+    else:
+        _print_table(frame.to_dicts())
+
+
+@app.command()
+def status(as_json: Json = False) -> None:
+    """Per source and feed: received, used, superseded, quarantined; last runs; the published version."""
+    from dashboards.data.snapshot import NoSnapshot, SnapshotStore, read_status
+    from orchestration import runs
+    from orchestration.locking import holder
+    from orchestration.serving import publish
+
+    settings = _settings()
+    facts: dict[str, Any] = {
+        "home": str(settings.home),
+        "published": publish.published_version(settings),
+        "versions": publish.versions(settings),
+        "in_use_by": holder(settings),
+        "last_refresh": read_status(settings.serving),
+        "runs": [{key: run.get(key) for key in ("run_id", "started_at", "outcome", "stage", "seconds", "rows_loaded", "message")} for run in runs.recent_runs(settings, 5)],
+    }  # fmt: skip
+    store = SnapshotStore(settings.serving)
+    try:
+        snapshot = store.current()
+        facts["feeds"] = snapshot.rows(
+            "select source, feed, cast(sum(received) as bigint) as received, cast(sum(used) as bigint) as used, cast(sum(superseded) as bigint) as superseded,"
+            " cast(sum(quarantined) as bigint) as quarantined, bool_and(is_balanced) as balanced, max(loaded_at) as last_load"
+            " from fct_load_accounting group by source, feed order by source, feed"
+        )
+        facts["reasons"] = snapshot.rows(
+            "select source, feed, reason, count(*) as row_count from (select source, feed, unnest(string_split(reasons, ', ')) as reason from fct_quarantined_rows)"
+            " group by all order by row_count desc, source, feed, reason"
+        )
+        facts["freshness"] = snapshot.rows("select source, newest_delivery, last_loaded_at, files_loaded, files_refused, rows_loaded from dim_sources order by source")
+        facts["refused"] = snapshot.rows("select source, file_name, message from fct_loads where file_status = 'refused' order by file_id")
+    except NoSnapshot as error:
+        facts["not_ready"] = str(error)
+    finally:
+        store.close()
+    if as_json:
+        _print_json(facts)
+        return
+    out.print(f"home {facts['home']}\npublished {facts['published'] or 'nothing yet'} ({len(facts['versions'])} kept)")
+    if facts["in_use_by"]:
+        out.print(f"in use by {facts['in_use_by']}")
+    if "not_ready" in facts:
+        out.print(facts["not_ready"])
+    for title, name in (("feeds", "feeds"), ("quarantined, by reason", "reasons"), ("sources", "freshness"), ("refused files", "refused"), ("last runs", "runs")):
+        if name in facts:
+            _print_table(facts[name], title, 40)
+
+
+@app.command()
+def rollback(version: Annotated[str | None, typer.Argument(help="Version; default: the one before the published one.")] = None, as_json: Json = False) -> None:
+    """Publish an earlier snapshot again."""
+    from orchestration.locking import HomeLocked, home_lock
+    from orchestration.serving import publish
+
+    settings = _settings()
+    try:
+        with home_lock(settings, "rollback"):
+            now = publish.rollback(settings, version)
+    except HomeLocked as error:
+        _fail(error, EXIT_LOCKED)
+    except publish.PublishError as error:
+        _fail(error, EXIT_USAGE)
+    if as_json:
+        _print_json({"published": now})
+    else:
+        out.print(f"published {now}")
+
+
+@app.command()
+def doctor(as_json: Json = False) -> None:
+    """Look for trouble: space, locks, configuration, versions; say what to do."""
+    from orchestration.operations.doctor import examine
+
+    findings = examine(_settings())
+    if as_json:
+        _print_json([dataclasses.asdict(finding) for finding in findings])
+    else:
+        for finding in findings:
+            mark = {"ok": "[green]ok[/]", "warning": "[yellow]warning[/]", "error": "[red]error[/]"}[finding.level]
+            out.print(f"{mark} {finding.subject}: {_escaped(finding.message)}")
+    if any(finding.level == "error" for finding in findings):
+        raise typer.Exit(EXIT_FAILED)
+
+
+@app.command()
+def backup(target: Annotated[Path, typer.Argument(help="File to write (…/csatlas-raw.duckdb).")], as_json: Json = False) -> None:
+    """Copy the raw database and its ledger, consistent and checked."""
+    from orchestration.operations.backup import BackupError, back_up
+
+    _operate(lambda settings: back_up(settings, target), BackupError, "backup", as_json)
+
+
+@app.command()
+def restore(
+    copy: Annotated[Path, typer.Argument(help="Backup to take.")],
+    force: Annotated[bool, typer.Option("--force", help="Replace the raw database that is there (it is kept beside it).")] = False,
+    as_json: Json = False,
+) -> None:
+    """Put a backup of the raw database in place; the next refresh rebuilds the warehouse from it."""
+    from orchestration.operations.backup import BackupError
+    from orchestration.operations.backup import restore as put_back
+
+    _operate(lambda settings: put_back(settings, copy, force=force), BackupError, "restore", as_json)
+
+
+def _operate(action: Callable[[Settings], Any], refused: type[Exception], purpose: str, as_json: bool) -> None:
+    from orchestration.locking import HomeLocked, home_lock
+
+    settings = _settings()
+    try:
+        with home_lock(settings, purpose):
+            facts = action(settings)
+    except HomeLocked as error:
+        _fail(error, EXIT_LOCKED)
+    except refused as error:
+        _fail(error, EXIT_USAGE)
+    if as_json:
+        _print_json(facts)
+    else:
+        out.print(f"{purpose}: {facts.path} ({facts.size_bytes:,} bytes, {facts.files:,} files, {facts.rows:,} rows)")
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def dbt(context: typer.Context) -> None:
+    """Run dbt with the right folders, variables and limits: `csatlas dbt build --select fct_calls`."""
+    from orchestration import warehouse
+    from orchestration.locking import HomeLocked, home_lock
+
+    settings = _settings()
+    if not context.args:
+        _fail("give a dbt command, such as `csatlas dbt ls`.", EXIT_USAGE)
+    try:
+        with home_lock(settings, f"dbt {context.args[0]}"):
+            done = subprocess.run([str(warehouse.DBT_EXECUTABLE), *context.args, *warehouse.dbt_flags(settings)], env=warehouse.dbt_environment(settings), check=False)
+    except HomeLocked as error:
+        _fail(error, EXIT_LOCKED)
+    raise typer.Exit(done.returncode)
+
+
+@source_app.command("new")
+def source_new(
+    name: Annotated[str, typer.Argument(help="Name of the new source (lower case, digits, underscores).")],
+    feed: Annotated[str, typer.Option(help="Feed that the sample supplies (docs/feeds.md lists them).")],
+    sample: Annotated[Path, typer.Option(help="A file as the source sends it.")],
+    as_json: Json = False,
+) -> None:
+    """Write a declaration and a staging model for a new source from a sample file."""
+    from orchestration.sources.new_source import NewSourceError, create_source
+
+    try:
+        created = create_source(name, feed, sample, PROJECT_ROOT)
+    except NewSourceError as error:
+        _fail(error, EXIT_USAGE)
+    if as_json:
+        _print_json(created)
+        return
+    for path in created.paths:
+        out.print(f"wrote {path}")
+    for note in created.notes:
+        out.print(f"[yellow]look at this:[/] {_escaped(note)}")
+
+
+def main() -> None:
+    """Entry of the `csatlas` script."""
+    app()
+
+
+if __name__ == "__main__":
+    main()
