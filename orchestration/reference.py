@@ -42,7 +42,9 @@ def _feed_section(feed: Feed, sources: Sequence[str]) -> list[str]:
     lines += [f"- Quarantined as `rule:{rule.name}` when `{rule.quarantine_when}`" for rule in feed.rules]
     lines += ["", "| column | type | rules | meaning |", "|---|---|---|---|"]
     for column in feed.columns:
-        lines.append(f"| `{column.name}` | {column.data_type} | {_cell(_rules_of(column))} | {_cell(column.description)} |")
+        lines.append(
+            f"| `{column.name}` | {column.data_type} | {_cell(_rules_of(column))} | {_cell(column.description)} |"
+        )
     return [*lines, ""]
 
 
@@ -69,7 +71,9 @@ def feeds_page(feeds: Mapping[str, Feed], sources: Mapping[str, Sequence[str]]) 
     ]
     suppliers = {name: [source for source, supplied in sources.items() if name in supplied] for name in feeds}
     for feed in feeds.values():
-        lines.append(f"| [{feed.name}](#{feed.name}) | {_cell(feed.grain)} | {', '.join(suppliers[feed.name]) or '-'} |")
+        lines.append(
+            f"| [{feed.name}](#{feed.name}) | {_cell(feed.grain)} | {', '.join(suppliers[feed.name]) or '-'} |"
+        )
     lines.append("")
     for feed in feeds.values():
         lines += _feed_section(feed, suppliers[feed.name])

@@ -46,8 +46,8 @@ def enabled_sources(settings: Settings) -> dict[str, list[str]]:
 
 def dbt_vars(settings: Settings) -> dict[str, Any]:
     """Variables for `dbt --vars`: always the enabled sources, for dbt renders folder settings before it knows the
-    vars of its own dbt_project.yml."""
-    return {"sources": enabled_sources(settings)}
+    vars of its own dbt_project.yml, and the organisation's time zone, in which units that name none have their days."""
+    return {"sources": enabled_sources(settings), "default_time_zone": settings.time_zone}
 
 
 def dbt_environment(settings: Settings, env: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -181,7 +181,8 @@ def fingerprints(manifest: Mapping[str, Any], home_id: str, lookups: Mapping[str
             node.get("raw_code", ""),
             json.dumps({k: node["config"].get(k) for k in _FINGERPRINTED_CONFIG}, sort_keys=True, default=str),
             json.dumps(
-                [(c["name"], c.get("data_type"), c.get("config")) for c in node.get("columns", {}).values()], default=str
+                [(c["name"], c.get("data_type"), c.get("config")) for c in node.get("columns", {}).values()],
+                default=str,
             ),
             text_of_macros(node["depends_on"]["macros"]),
             *((lookups or {}).get(name, "") for name in node["config"].get("meta", {}).get("lookups", [])),
@@ -209,6 +210,7 @@ def write_expected_fingerprints(settings: Settings, manifest_path: Path) -> None
         warehouse.execute("create schema if not exists meta")
         warehouse.execute("create or replace table meta.expected_fingerprints (model varchar, fingerprint varchar)")
         warehouse.executemany(
-            "insert into meta.expected_fingerprints values (?, ?)", list(fingerprints(manifest, home_id, lookups).items())
+            "insert into meta.expected_fingerprints values (?, ?)",
+            list(fingerprints(manifest, home_id, lookups).items()),
         )
         warehouse.commit()

@@ -108,7 +108,11 @@ def test_each_raw_table_is_named_as_a_dbt_source() -> None:
 
 # -- the rows -----------------------------------------------------------------------------------------------------------
 
-EQUAL_LINES = ["1577808000|1.1|NONE|NONE|DID|10088||||", "1577808001|1.1|NONE|NONE|HANGUP|||||", "1577808000|1.1|NONE|NONE|DID|10088||||"]
+EQUAL_LINES = [
+    "1577808000|1.1|NONE|NONE|DID|10088||||",
+    "1577808001|1.1|NONE|NONE|HANGUP|||||",
+    "1577808000|1.1|NONE|NONE|DID|10088||||",
+]
 
 
 @dataclass(frozen=True)
@@ -150,7 +154,8 @@ def test_every_raw_row_is_in_a_feed_of_its_table(staged: Staged) -> None:
             if not table.feeds:
                 continue
             seen = " union ".join(
-                f"select _file_id, _record_number from warehouse.staging.stg_{source}__{feed} where _table = '{table.name}'" for feed in table.feeds
+                f"select _file_id, _record_number from warehouse.staging.stg_{source}__{feed} where _table = '{table.name}'"
+                for feed in table.feeds
             )
             lost = f"select _file_id, _record_number from raw.raw_{source}.{table.name} except ({seen})"
             invented = f"({seen}) except select _file_id, _record_number from raw.raw_{source}.{table.name}"
@@ -173,7 +178,12 @@ def test_damaged_records_are_one_row_each(staged: Staged, model: StagingModel) -
     if model.source not in staged.declarations:
         pytest.skip(f"{model.source} is not enabled")
     relation = f"warehouse.staging.{model.path.stem}"
-    assert staged.count(f"select 1 from {relation} where _problem is not null group by _table, _file_id, _record_number having count(*) > 1") == 0
+    assert (
+        staged.count(
+            f"select 1 from {relation} where _problem is not null group by _table, _file_id, _record_number having count(*) > 1"
+        )
+        == 0
+    )
 
 
 def test_equal_lines_of_a_log_stay_apart_and_get_the_same_keys_every_time(staged: Staged) -> None:

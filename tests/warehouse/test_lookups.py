@@ -34,7 +34,9 @@ MANIFEST: dict[str, Any] = {
 def raw() -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect(":memory:")
     connection.execute("create schema raw_tool")
-    connection.execute("create table raw_tool.questions (id varchar, role varchar, _delivery varchar, _problem varchar, _file_id bigint)")
+    connection.execute(
+        "create table raw_tool.questions (id varchar, role varchar, _delivery varchar, _problem varchar, _file_id bigint)"
+    )
     return connection
 
 
@@ -50,7 +52,9 @@ def test_only_a_change_of_content_changes_what_reads_it(raw: duckdb.DuckDBPyConn
     changed = _deliver(raw, "20260103", ("Q1", "ces"), ("Q2", "nps"))
     assert {name for name in first if first[name] != changed[name]} == {"received", "versions"}
     back = _deliver(raw, "20260104", ("Q1", "csat"), ("Q2", "nps"))
-    assert back["received"] not in (first["received"], changed["received"]), "the newest content decides, so a return to the old is a change"
+    assert back["received"] not in (first["received"], changed["received"]), (
+        "the newest content decides, so a return to the old is a change"
+    )
 
 
 def test_a_damaged_row_is_no_content(raw: duckdb.DuckDBPyConnection) -> None:

@@ -34,7 +34,10 @@ KEYS = {
     "billing.subscriptions": ("subscriptions", "subscription_id"),
     "crm.agent_states": ("agent_states", "agent_state_id"),
     "crm.commitments": ("commitments", "commitment_id"),
-    "crm.customer_identifiers": ("customer_identifiers", "concat(customer_id, '|', coalesce(nullif(upper(identifier_kind), 'PHONE'), 'MOBILE'), '|', identifier_value)"),
+    "crm.customer_identifiers": (
+        "customer_identifiers",
+        "concat(customer_id, '|', coalesce(nullif(upper(identifier_kind), 'PHONE'), 'MOBILE'), '|', identifier_value)",
+    ),
     "crm.customers": ("customers", "customer_id"),
     "crm.quality_reviews": ("qa_reviews", "review_id"),
     "retention.dunning": ("customer_actions", "action_id"),
@@ -152,7 +155,12 @@ def test_the_reasons_say_what_is_wrong(built: Built) -> None:
             assert len(reasons) == 1 and kinds[item["kind"]] in reasons.pop(), item
     flagged = [row[2] for item in built.planted if item["kind"] == "dst_overlap" for row in built.rows(item)]
     assert flagged and all(flags and all(flag.endswith(":ambiguous_local_time") for flag in flags) for flags in flagged)
-    unknown = [row for item in built.planted if item["kind"] == "unknown_code" and item["fate"] == "used" for row in built.rows(item)]
+    unknown = [
+        row
+        for item in built.planted
+        if item["kind"] == "unknown_code" and item["fate"] == "used"
+        for row in built.rows(item)
+    ]
     assert unknown and all(row[2] and row[2][0].endswith(":unknown_value") for row in unknown)
 
 
@@ -170,7 +178,9 @@ def test_nothing_else_is_quarantined(built: Built) -> None:
 def test_formulas_and_scripts_stay_text(built: Built) -> None:
     names = [
         row[0]
-        for row in built.connection.execute("select customer_name from warehouse.intermediate.int_customers where _status = 'used'").fetchall()
+        for row in built.connection.execute(
+            "select customer_name from warehouse.intermediate.int_customers where _status = 'used'"
+        ).fetchall()
     ]
     assert any(name and name.startswith("=HYPERLINK(") for name in names)
     assert any(name and name.startswith("<script>") for name in names)

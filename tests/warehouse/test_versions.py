@@ -15,7 +15,9 @@ def test_a_row_with_an_unreadable_version_ranks_last_and_is_flagged(tmp_path: Pa
     project = make_shop_project(tmp_path)
     project.deliver(
         "tickets_20260301.csv",
-        HEADER + "T1,C1,repair,open,2026-03-01 10:00:00,2026-03-01 10:00:00,no\n" + "T2,C1,repair,open,2026-03-01 10:00:00,some day,no\n",
+        HEADER
+        + "T1,C1,repair,open,2026-03-01 10:00:00,2026-03-01 10:00:00,no\n"
+        + "T2,C1,repair,open,2026-03-01 10:00:00,some day,no\n",
     )
     project.deliver("tickets_20260302.csv", HEADER + "T1,C1,repair,closed,2026-03-01 10:00:00,soon,no\n")
     project.load("load-1")

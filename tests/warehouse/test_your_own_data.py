@@ -69,7 +69,9 @@ def test_the_page_keeps_its_promises(project: Path) -> None:
         found = connection.execute(
             "select ticket_id, _status, array_to_string(list_concat(_reasons, _flags), ''), created_at, description from intermediate.int_tickets order by 1"
         ).fetchall()
-        identifiers = connection.execute("select customer_id, identifier_value from intermediate.int_customer_identifiers order by 1").fetchall()
+        identifiers = connection.execute(
+            "select customer_id, identifier_value from intermediate.int_customer_identifiers order by 1"
+        ).fetchall()
     assert {row[0]: (row[1], row[2]) for row in found} == promised
     assert str(found[0][3]) == "2026-01-02 01:15:00", "09:15 in Shanghai is 01:15 UTC"
     assert found[0][4] == "Line dead; router replaced"
@@ -80,5 +82,7 @@ def test_the_page_keeps_its_promises(project: Path) -> None:
     assert "'salute': 'enquiry'" in PAGE.read_text(encoding="utf-8")
     model.write_text(text.replace("{'fault': 'repair',", "{'salute': 'enquiry', 'fault': 'repair',"), encoding="utf-8")
     with build(project, "run", "--select", "+int_tickets") as connection:
-        mended = connection.execute("select ticket_kind, len(_flags) from intermediate.int_tickets where ticket_id = '1005'").fetchone()
+        mended = connection.execute(
+            "select ticket_kind, len(_flags) from intermediate.int_tickets where ticket_id = '1005'"
+        ).fetchone()
     assert mended == ("enquiry", 0)
