@@ -355,10 +355,10 @@ class _Loader:
         )
         try:
             return self._insert(item, file_id, header.columns, relation, [str(path)])
-        except (duckdb.InvalidInputException, duckdb.ConversionException) as error:
-            # A refused line aborts DuckDB's transaction; begin it again for the tolerant path.
-            if "CSV" not in str(error) and "UTF-8" not in str(error) and "line" not in str(error).lower():
-                raise
+        except (duckdb.IOException, duckdb.OutOfMemoryException, duckdb.FatalException):
+            raise
+        except duckdb.Error:
+            # The strict reader has many ways to refuse a line; each aborts the transaction. The tolerant path says what is wrong.
             self.connection.rollback()
             self.connection.begin()
             return None
