@@ -5,7 +5,7 @@
 {% macro bank_call_steps(relation) -%}
     select
         calls.*,
-        vru_line || '-' || call_id as call_key,
+        {{ blank_to_null('vru_line') }} || '-' || {{ blank_to_null('call_id') }} as call_key,
         coalesce(ltrim(concat(q_start, q_exit), '0:'), '') <> '' as was_queued,
         coalesce(ltrim(concat(ser_start, ser_exit), '0:'), '') <> '' as was_served,
         {{ _bank_time('vru_entry') }} as entered_at,

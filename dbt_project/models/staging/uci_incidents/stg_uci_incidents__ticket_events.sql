@@ -3,7 +3,7 @@
 -- One report of the status an event. 27,745 events share their minute with another of the same incident; the number of
 -- modifications tells their order.
 select
-    number || '/' || sys_mod_count || '/' || sys_updated_at as ticket_event_id,
+    {{ blank_to_null('number') }} || '/' || sys_mod_count || '/' || sys_updated_at as ticket_event_id,
     number as ticket_id,
     {{ timestamp_column('sys_updated_at', 'occurred_at', format='%d/%m/%Y %H:%M') }},
     sys_mod_count as sequence_number,
