@@ -32,7 +32,7 @@ class Settings:
         threads: threads DuckDB may use.
         memory_limit: memory DuckDB may use, as DuckDB writes it ("4GB").
         schedule: cron expression of the nightly refresh.
-        time_zone: time zone in which the schedule is read.
+        time_zone: the organisation's time zone: the schedule is read in it, and units that name none have their days in it.
     """
 
     home: Path
