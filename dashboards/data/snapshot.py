@@ -23,6 +23,8 @@ CURRENT = "current"
 PREFIX = "csatlas-"
 STATUS = "status.json"
 
+_OPENING = threading.Lock()
+
 
 class NoSnapshot(RuntimeError):
     """There is nothing to show; `was_published` tells whether there once was."""
@@ -109,8 +111,12 @@ def open_snapshot(path: Path, *, threads: int = 2, memory_limit: str = "2GB") ->
         read_only=True,
         config={"threads": threads, "memory_limit": memory_limit, "enable_external_access": False},
     )
-    connection.execute("set timezone = 'UTC'")
-    connection.execute("set lock_configuration = true")
+    with _OPENING:
+        # Within a process DuckDB gives every connection to one file the same database, which may be set up already.
+        row = connection.execute("select current_setting('lock_configuration')").fetchone()
+        if row is not None and not row[0]:
+            connection.execute("set timezone = 'UTC'")
+            connection.execute("set lock_configuration = true")
     return Snapshot(path.stem.removeprefix(PREFIX), path, path.parent, connection)
 
 

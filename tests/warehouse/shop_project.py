@@ -104,16 +104,23 @@ def differences(left: ShopProject, right: ShopProject, *, ignore: frozenset[str]
         left_dir = left.home / "compared"
         left_dir.mkdir(exist_ok=True)
         for schema, table in tables:
-            connection.execute(f"create or replace table memory.main.\"left_{table}\" as from warehouse.{schema}.{table}")
+            connection.execute(f'create or replace table memory.main."left_{table}" as from warehouse.{schema}.{table}')
         connection.execute("detach warehouse")
         connection.execute("detach raw")
         connection.execute(f"attach '{right.settings.raw_path}' as raw (read_only)")
         connection.execute(f"attach '{right.settings.warehouse_path}' as warehouse (read_only)")
         for schema, table in tables:
-            excluded = sorted(ignore & {r[0] for r in connection.execute(f"describe warehouse.{schema}.{table}").fetchall()})
+            excluded = sorted(
+                ignore & {r[0] for r in connection.execute(f"describe warehouse.{schema}.{table}").fetchall()}
+            )
             columns = f"* exclude ({', '.join(excluded)})" if excluded else "*"
-            a, b = f"select {columns} from memory.main.\"left_{table}\"", f"select {columns} from warehouse.{schema}.{table}"
-            row = connection.execute(f"select (select count(*) from ({a} except all {b})) + (select count(*) from ({b} except all {a}))").fetchone()
+            a, b = (
+                f'select {columns} from memory.main."left_{table}"',
+                f"select {columns} from warehouse.{schema}.{table}",
+            )
+            row = connection.execute(
+                f"select (select count(*) from ({a} except all {b})) + (select count(*) from ({b} except all {a}))"
+            ).fetchone()
             if row and row[0]:
                 found[f"{schema}.{table}"] = row[0]
     return found

@@ -42,14 +42,18 @@ class Deliveries:
             kind = dice.choice(["enquiry", "complaint", "repair", "never heard of"])
             status = dice.choice(["open", "solved", "closed"])
             deleted = "yes" if dice.random() < 0.1 else "no"
-            tickets.append(f"T{dice.randrange(40)},C{dice.randrange(15)},{kind},{status},{created},{_stamp(self._moment(day))},{deleted}")
+            tickets.append(
+                f"T{dice.randrange(40)},C{dice.randrange(15)},{kind},{status},{created},{_stamp(self._moment(day))},{deleted}"
+            )
         if dice.random() < 0.5:
             tickets.append("T1,C1,too,few")
         self.files[f"tickets_{name}.csv"] = "\n".join(tickets) + "\n"
 
         log = []
         for _ in range(60):
-            kind, value = dice.choice([("status", "open"), ("status", "solved"), ("public_reply", ""), ("private_note", ""), ("hm", "")])
+            kind, value = dice.choice(
+                [("status", "open"), ("status", "solved"), ("public_reply", ""), ("private_note", ""), ("hm", "")]
+            )
             actor = dice.choice(["customer", "agent", "bot"])
             log.append(f"T{dice.randrange(45)}|{_stamp(self._moment(self._near(day)))}|{actor}|{kind}|{value}")
         log += dice.sample(log, 5)
@@ -78,12 +82,16 @@ class Deliveries:
         answers = ["response,customer,about,answered,csat,nps"]
         for _ in range(12):
             csat = dice.choice(["1", "3", "5", "9", "five"])
-            answers.append(f"R{dice.randrange(50)},C{dice.randrange(15)},T{dice.randrange(40)},{_stamp(self._moment(self._near(day)))},{csat},{dice.randrange(11)}")
+            answers.append(
+                f"R{dice.randrange(50)},C{dice.randrange(15)},T{dice.randrange(40)},{_stamp(self._moment(self._near(day)))},{csat},{dice.randrange(11)}"
+            )
         self.files[f"answers_{name}.csv"] = "\n".join(answers) + "\n"
 
         payments = ["id,customer,paid,amount"]
         for number in dice.sample(range(30), 24):
-            payments.append(f"P{number},C{number % 15},{_stamp(self._moment(self._near(DAYS[number % len(DAYS)])))},{dice.choice(['12.50', '80', '12,50'])}")
+            payments.append(
+                f"P{number},C{number % 15},{_stamp(self._moment(self._near(DAYS[number % len(DAYS)])))},{dice.choice(['12.50', '80', '12,50'])}"
+            )
         self.files[f"payments_{name}.csv"] = "\n".join(payments) + "\n"
 
     def runs(self, count: int) -> list[list[str]]:
@@ -100,7 +108,8 @@ def _edit_rule(project: ShopProject) -> None:
     assert "    kind as ticket_kind" in text
     staging.write_text(
         text.replace("    kind as ticket_kind", "    {{ map_values('kind', {'never heard of': 'request'}) }}").replace(
-            "map_values('kind', {'never heard of': 'request'})", "map_values('kind', 'ticket_kind', {'never heard of': 'request'})"
+            "map_values('kind', {'never heard of': 'request'})",
+            "map_values('kind', 'ticket_kind', {'never heard of': 'request'})",
         ),
         encoding="utf-8",
     )

@@ -1,0 +1,191 @@
+"""The metric compiler against rows, on a whole published company."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from dashboards.data.metrics import Filters, MetricError, catalogue, metric_frame, metric_value
+from dashboards.data.snapshot import Snapshot, SnapshotStore
+from dashboards.data.sql import QueryError, query_sql
+
+
+@pytest.fixture(scope="module")
+def snapshot(demo_home: Path) -> Iterator[Snapshot]:
+    store = SnapshotStore(demo_home / "serving")
+    yield store.current()
+    store.close()
+
+
+def test_ratios_are_rolled_up_from_their_parts(snapshot: Snapshot) -> None:
+    whole = metric_value(snapshot, "service_level")
+    parts = metric_frame(snapshot, ["service_level"], by=["org_unit_id", "queue"], grain="day")
+    assert whole.value == pytest.approx(parts["numerator"].sum() / parts["denominator"].sum())
+    assert whole.value != pytest.approx(float(parts["value"].mean() or 0), abs=1e-6)
+
+
+def test_an_empty_base_is_null(snapshot: Snapshot) -> None:
+    nothing = Filters(start=date(1999, 1, 1), end=date(1999, 1, 2))
+    for name, metric in catalogue(snapshot).items():
+        value = metric_value(snapshot, name, nothing)
+        assert value.value is None, name
+        assert (value.low, value.high, value.n) == (None, None, 0), name
+        assert value.is_small_base == (metric.minimum_base is not None), name
+
+
+def test_every_metric_has_words_in_both_languages(snapshot: Snapshot) -> None:
+    for metric in catalogue(snapshot).values():
+        assert (
+            metric.label_en and metric.label_zh and metric.description_en and metric.description_zh and metric.formula
+        )
+        assert any("\u4e00" <= letter <= "\u9fff" for letter in metric.label_zh)
+
+
+def test_units_include_what_is_below_them(snapshot: Snapshot) -> None:
+    units = snapshot.rows("select org_unit_id, province_id from dim_org_units where unit_level = 'city'")
+    province = str(units[0]["province_id"])
+    cities = tuple(unit["org_unit_id"] for unit in units if unit["province_id"] == province)
+    assert len(cities) > 1
+    above = metric_value(snapshot, "tickets_created", Filters(units=(province,)))
+    below = metric_value(snapshot, "tickets_created", Filters(units=cities))
+    assert above.value == below.value
+    assert 0 < (above.value or 0) < (metric_value(snapshot, "tickets_created").value or 0)
+
+
+def test_a_reader_sees_only_the_rows_of_their_units(snapshot: Snapshot) -> None:
+    units = [
+        row["org_unit_id"]
+        for row in snapshot.rows("select org_unit_id from dim_org_units where unit_level = 'province' order by 1")
+    ]
+    mine, other = str(units[0]), str(units[1])
+    visible = Filters(visible_units=frozenset({mine}))
+    assert (
+        metric_value(snapshot, "calls_offered", visible).value
+        == metric_value(snapshot, "calls_offered", Filters(units=(mine,))).value
+    )
+    assert (
+        metric_value(snapshot, "calls_offered", Filters(units=(other,), visible_units=frozenset({mine}))).value is None
+    )
+
+
+def test_unknown_names_are_answered_with_what_there_is(snapshot: Snapshot) -> None:
+    with pytest.raises(MetricError, match="csat_top2"):
+        metric_value(snapshot, "csat_top")
+    with pytest.raises(MetricError, match="it knows"):
+        metric_frame(snapshot, ["nps"], by=["queue"])
+    with pytest.raises(MetricError, match="use one of"):
+        metric_frame(snapshot, ["nps"], grain="fortnight")
+    with pytest.raises(MetricError, match="cannot be split"):
+        metric_value(snapshot, "nps", Filters(where={"1=1; drop table x": ("a",)}))
+
+
+ROWS = {
+    "service_level": "select sum(case when is_answered_within_target then 1 else 0 end), sum(case when is_answered then 1 else 0 end) from fct_calls where started_on between ? and ?",
+    "abandonment_rate": "select sum(case when is_abandoned then 1 else 0 end), sum(case when is_offered then 1 else 0 end) from fct_calls where started_on between ? and ?",
+    "csat_top2": "select sum(case when is_csat_satisfied then 1 else 0 end), sum(case when is_csat then 1 else 0 end) from fct_survey_answers where responded_on between ? and ?",
+    "reopen_rate": "select sum(case when is_in_base and is_solved and reopen_count > 0 then 1 else 0 end), sum(case when is_in_base and is_solved then 1 else 0 end) from fct_tickets where created_on between ? and ?",
+}
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    start=st.dates(date(2026, 6, 25), date(2026, 9, 30)),
+    days=st.integers(0, 60),
+    channel=st.sampled_from([None, "phone", "web", "email", "sms"]),
+    kind=st.sampled_from([None, "person", "enterprise"]),
+    name=st.sampled_from(sorted(ROWS)),
+)
+def test_daily_parts_equal_rows_over_any_slice(
+    snapshot: Snapshot, start: date, days: int, channel: str | None, kind: str | None, name: str
+) -> None:
+    end = start + timedelta(days=days)
+    filters = Filters(
+        start=start, end=end, channels=(channel,) if channel else (), customer_kinds=(kind,) if kind else ()
+    )
+    sql = (
+        ROWS[name]
+        + (f" and channel = '{channel}'" if channel else "")
+        + (f" and customer_kind = '{kind}'" if kind else "")
+    )
+    (row,) = snapshot.frame(sql, [start, end]).rows()
+    value = metric_value(snapshot, name, filters)
+    assert (value.numerator or 0, value.denominator or 0) == (row[0] or 0, row[1] or 0)
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(start=st.dates(date(2026, 6, 25), date(2026, 9, 30)), days=st.integers(0, 60))
+def test_histogram_percentiles_equal_those_of_the_rows(snapshot: Snapshot, start: date, days: int) -> None:
+    end = start + timedelta(days=days)
+    for name, column, p, clock in [
+        ("full_resolution_median", "full_resolution_seconds", 0.5, "created_on"),
+        ("first_reply_p90", "first_reply_seconds", 0.9, "created_on"),
+    ]:
+        (row,) = snapshot.frame(
+            f"select quantile_disc({column}, {p}) from fct_tickets where is_in_base and {clock} between ? and ?",
+            [start, end],
+        ).rows()
+        assert metric_value(snapshot, name, Filters(start=start, end=end)).value == row[0]
+
+
+def test_no_personal_data_in_public_tables(snapshot: Snapshot) -> None:
+    columns = snapshot.rows(
+        "select table_name, column_name from information_schema.columns where table_schema = 'main'"
+    )
+    forbidden = {
+        "customer_name",
+        "agent_name",
+        "email",
+        "birth_date",
+        "caller_identifier",
+        "caller_phone",
+        "identifier_value",
+        "body",
+        "subject",
+        "description",
+        "comment",
+    }
+    assert [row for row in columns if row["column_name"] in forbidden] == []
+    assert (
+        snapshot.rows(
+            "select content from fct_quarantined_rows where regexp_matches(content, '[0-9]{2}') or content like '%@gmail%'"
+        )
+        == []
+    )
+
+
+def test_every_table_has_a_rights_key(snapshot: Snapshot) -> None:
+    with_key = snapshot.rows(
+        "select count(distinct table_schema || '.' || table_name) as n from information_schema.columns where table_schema in ('main', 'parts') and column_name = 'row_unit_id'"
+    )
+    tables = snapshot.rows(
+        "select count(*) as n from information_schema.tables where table_schema in ('main', 'parts')"
+    )
+    assert with_key[0]["n"] == tables[0]["n"] > 20
+
+
+def test_free_sql_is_one_bounded_select(snapshot: Snapshot) -> None:
+    assert query_sql(snapshot, "select count(*) as n from fct_calls;")["n"][0] > 0
+    assert query_sql(snapshot, "from range(100)", max_rows=7).height == 7
+    for refused in (
+        "drop table fct_calls",
+        "select 1; select 2",
+        "attach 'x.duckdb'",
+        "set threads = 1",
+        "copy fct_calls to 'x.csv'",
+    ):
+        with pytest.raises(QueryError):
+            query_sql(snapshot, refused)
+    for reaching_out in (
+        "select * from read_csv('/etc/passwd')",
+        "select * from '/etc/passwd'",
+        "select * from read_text('/etc/hostname')",
+    ):
+        with pytest.raises(QueryError):
+            query_sql(snapshot, reaching_out)
+    with pytest.raises(QueryError, match="stopped after"):
+        query_sql(snapshot, "select count(*) from range(1000000000) a, range(1000000) b", timeout=0.3)
