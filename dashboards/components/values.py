@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from dashboards.i18n import EMPTY, Translator
 
+
 def format_value(t: Translator, value: float | None, unit: str | None) -> str:
     """A value in its unit: share as per cent, seconds and minutes as a duration, points with sign."""
     if value is None:

@@ -76,7 +76,7 @@ def read_language_file(path: Path) -> dict[str, str]:
         TranslationError: a key twice, an empty or non-text value, or a broken placeholder.
     """
     with path.open(encoding="utf-8") as stream:
-        tree = yaml.load(stream, Loader=_StrictLoader)
+        tree = yaml.load(stream, Loader=_StrictLoader)  # noqa: S506 - a SafeLoader that also refuses doubled keys
     if not isinstance(tree, dict):
         raise TranslationError(f"{path.name}: not a mapping of keys to texts.")
     flat = _flatten(tree, path.name)

@@ -1,0 +1,106 @@
+"""Puts the Dash application together: server, assets, shell, headers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import dash
+from flask import Flask, Response, has_request_context, request
+
+from dashboards import shell
+from dashboards.data.snapshot import SnapshotStore
+from dashboards.i18n import LANGUAGES, translator
+from dashboards.pages import page_at
+from dashboards.security import add_security_headers
+from dashboards.state import choose_language, parse_view
+
+LANGUAGE_COOKIE = "csatlas_language"
+_A_YEAR = 365 * 24 * 3600
+
+_INDEX = """<!DOCTYPE html>
+<html lang="{%html_language%}">
+<head>
+{%metas%}
+<title>{%title%}</title>
+{%favicon%}
+{%css%}
+</head>
+<body>
+<noscript>{%noscript%}</noscript>
+{%app_entry%}
+<footer>
+{%config%}
+{%scripts%}
+{%renderer%}
+</footer>
+</body>
+</html>
+"""
+
+
+class _Application(dash.Dash):
+    """Dash, with the language of the request in the page's frame."""
+
+    def interpolate_index(self, **parts: Any) -> str:
+        t = translator(request_language())
+        page = page_at(request.path if has_request_context() else "/")
+        name = t(f"page.{page.key}.name") if page else t("app.name")
+        parts["title"] = t("app.document_title", page=name)
+        parts |= {"html_language": t.html_language, "noscript": t("app.script_needed")}
+        text = _INDEX
+        for key, value in parts.items():
+            text = text.replace("{%" + key + "%}", value)
+        return text
+
+
+def request_language() -> str:
+    """The language of the request in hand: its link, the remembered one, the browser's."""
+    if not has_request_context():
+        # Dash calls the layout once while it starts.
+        return LANGUAGES[0]
+    return choose_language(
+        request.query_string.decode("utf-8", "replace"),
+        request.cookies.get(LANGUAGE_COOKIE),
+        request.headers.get("Accept-Language"),
+    )
+
+
+def _remember_language(server: Flask) -> None:
+    @server.after_request
+    def remember(response: Response) -> Response:
+        # A link that names a language sets it, so that the layout request that follows (without the link's query) agrees.
+        if response.mimetype == "text/html" and "lang" in request.args:
+            asked = parse_view(request.query_string.decode("utf-8", "replace")).language
+            if asked:
+                response.set_cookie(LANGUAGE_COOKIE, asked, max_age=_A_YEAR, samesite="Lax", httponly=True, secure=request.is_secure)
+        return response
+
+
+def create_app(serving: Path, *, poll_seconds: float = 15.0) -> dash.Dash:
+    """The dashboards over the snapshots of one serving folder.
+
+    Args:
+        serving: folder with `current`, the snapshots and `status.json`. It need not exist yet.
+        poll_seconds: how often an open page looks for a new snapshot.
+    """
+    store = SnapshotStore(serving)
+    app = _Application(
+        __name__,
+        assets_folder=str(Path(__file__).with_name("assets")),
+        title="csatlas",
+        update_title=None,  # type: ignore[arg-type]
+        serve_locally=True,
+        suppress_callback_exceptions=True,
+        include_pages_meta=False,
+        enable_mcp=False,
+        meta_tags=[
+            {"name": "viewport", "content": "width=device-width, initial-scale=1"},
+            {"name": "referrer", "content": "same-origin"},
+        ],
+    )
+    app.layout = lambda: shell.layout(store, request_language(), poll_seconds)
+    shell.register(app, store)
+    _remember_language(app.server)
+    add_security_headers(app.server, app.csp_hashes())
+    return app

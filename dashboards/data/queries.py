@@ -1,0 +1,216 @@
+"""What the pages ask: one function a question, over one snapshot.
+
+Belongs here: questions that a page or a report has. Does not belong here: how a metric is computed (metrics) and how an
+answer looks (figures, components).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+import polars as pl
+
+from dashboards.components.filters import Choice, Choices
+from dashboards.data.metrics import Filters, Metric, MetricValue, catalogue, metric_frame
+from dashboards.data.metrics import metric_values as _metric_values
+from dashboards.data.snapshot import Snapshot, SnapshotStore, read_status
+from dashboards.i18n import Translator
+
+Rows = list[dict[str, Any]]
+
+TRENDS = ("tickets_created", "calls_offered", "csat_top2", "nps")
+"""The courses that the overview shows, in their order."""
+
+
+@dataclass(frozen=True)
+class SnapshotFacts:
+    """What is shown and how old it is. Moments are UTC."""
+
+    version: str
+    built_at: datetime
+    data_until: date
+    complete_until: date
+    run_id: str | None
+    is_stale: bool
+    stale_reasons: str | None
+    program_version: str | None
+    definitions: str | None
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A refresh that did not publish: when (UTC) and why."""
+
+    at: datetime
+    reason: str | None
+
+
+class MetricInfo:
+    """A metric of the catalogue with its words in the reader's language."""
+
+    def __init__(self, metric: Metric) -> None:
+        self._metric = metric
+        self.name = metric.name
+        self.formula = metric.formula
+        self.unit = metric.unit
+        self.direction = metric.direction
+        self.version = metric.version
+        self.minimum_base = metric.minimum_base
+        self.target = metric.target
+        self.is_count = metric.type == "count"
+
+    def label(self, t: Translator) -> str:
+        return t.label(self._metric.label_en, self._metric.label_zh, self.name)
+
+    def description(self, t: Translator) -> str:
+        return t.label(self._metric.description_en, self._metric.description_zh, self.name)
+
+
+def snapshot_facts(snapshot: Snapshot) -> SnapshotFacts:
+    """What is shown and how old it is. Without any data the day of the build stands for its last day."""
+    (row,) = snapshot.rows("select * from meta.snapshot")
+    built_on = row["built_at"].date()
+    return SnapshotFacts(**{**row, "data_until": row["data_until"] or built_on, "complete_until": row["complete_until"] or built_on})
+
+
+def last_day(snapshot: Snapshot) -> date:
+    """The last day of the data."""
+    return snapshot_facts(snapshot).data_until
+
+
+def last_complete_day(snapshot: Snapshot) -> date:
+    """The last day before the newest load: a day that was going on while it was loaded is not complete."""
+    facts = snapshot_facts(snapshot)
+    return min(facts.data_until, facts.complete_until)
+
+
+def _failure(status: dict[str, Any]) -> Failure | None:
+    if status.get("outcome") != "failed":
+        return None
+    at = datetime.fromisoformat(str(status["at"])).replace(tzinfo=None)
+    return Failure(at, "; ".join(status.get("reasons") or []) or None)
+
+
+def last_failure(snapshot: Snapshot) -> Failure | None:
+    """The last refresh, if it failed after this snapshot was published."""
+    return _failure(snapshot.status())
+
+
+def last_failure_of(store: SnapshotStore) -> Failure | None:
+    """The last refresh, if it failed; for when nothing is published."""
+    return _failure(read_status(store.serving))
+
+
+def status_token(store: SnapshotStore) -> str:
+    """Changes with every refresh, also with one that failed."""
+    status = read_status(store.serving)
+    return f"{status.get('outcome', '')}@{status.get('at', '')}"
+
+
+def headline_metrics(snapshot: Snapshot) -> list[MetricInfo]:
+    """The metrics of the overview's cards, in the catalogue's order."""
+    found = [metric for metric in catalogue(snapshot).values() if metric.headline is not None]
+    return [MetricInfo(metric) for metric in sorted(found, key=lambda metric: metric.headline or 0)]
+
+
+def trend_metrics(snapshot: Snapshot) -> list[MetricInfo]:
+    """The metrics whose course the overview shows."""
+    metrics = catalogue(snapshot)
+    return [MetricInfo(metrics[name]) for name in TRENDS if name in metrics]
+
+
+def metric_values(snapshot: Snapshot, names: Sequence[str], filters: Filters) -> dict[str, MetricValue]:
+    """Values over one slice, by metric."""
+    return _metric_values(snapshot, names, filters)
+
+
+def metric_courses(snapshot: Snapshot, names: Sequence[str], grain: str, filters: Filters) -> dict[str, pl.DataFrame]:
+    """Course of each metric over time: one row per period, ordered by time."""
+    frame = metric_frame(snapshot, names, grain=grain, filters=filters)
+    return {name: frame.filter(pl.col("metric") == name).drop("metric") for name in names}
+
+
+def filter_choices(snapshot: Snapshot, language: str) -> Choices:
+    """The values that the filters offer: the unit tree, and what occurs in the data."""
+    label = "label_zh" if language == "zh" else "label_en"
+    name = "unit_name" if language == "zh" else "unit_name_en"
+    units = snapshot.rows(
+        f"select org_unit_id as value, coalesce({name}, org_unit_id) as label, depth from dim_org_units where unit_level <> 'team' order by path"
+    )
+
+    def values(dimension: str, tables: Sequence[str]) -> tuple[Choice, ...]:
+        union = " union ".join(f'select {dimension} as value from parts."{table}"' for table in tables)
+        rows = snapshot.rows(
+            f"select v.value, coalesce(l.{label}, v.value) as label from ({union}) as v left join meta.values as l"
+            " on l.dimension = ? and l.value = v.value where v.value is not null order by v.value = 'unknown', label",
+            [dimension],
+        )
+        return tuple(Choice(row["value"], row["label"]) for row in rows)
+
+    contacts = ("fct_tickets", "fct_calls", "fct_contacts")
+    return Choices(
+        units=tuple(Choice(row["value"], row["label"], row["depth"]) for row in units),
+        channels=values("channel", contacts),
+        products=values("product_line", contacts),
+        kinds=values("customer_kind", contacts),
+    )
+
+
+def freshness(snapshot: Snapshot) -> Rows:
+    """Each source: when something last arrived, how often it must, whether it was late when the snapshot was built."""
+    return snapshot.rows(
+        "select s.*, s.last_loaded_at is null or epoch(m.built_at) - epoch(s.last_loaded_at) > s.expected_every_seconds as is_stale"
+        " from dim_sources as s, meta.snapshot as m order by is_stale desc, s.source"
+    )
+
+
+def accounting(snapshot: Snapshot) -> Rows:
+    """What became of the received rows, by source and feed."""
+    return snapshot.rows(
+        "select source, feed, cast(sum(received) as bigint) as received, cast(sum(used) as bigint) as used,"
+        " cast(sum(superseded) as bigint) as superseded, cast(sum(quarantined) as bigint) as quarantined,"
+        " bool_and(is_balanced) as is_balanced from fct_load_accounting group by source, feed order by source, feed"
+    )
+
+
+def quarantine_reasons(snapshot: Snapshot) -> Rows:
+    """Reasons in quarantine with the number of rows, most frequent first. A row with two reasons counts under both."""
+    return snapshot.rows(
+        "select source, feed, reason, count(*) as rows from"
+        " (select source, feed, unnest(string_split(reasons, ', ')) as reason from fct_quarantined_rows)"
+        " group by source, feed, reason order by rows desc, source, feed, reason"
+    )
+
+
+def quarantine_samples(snapshot: Snapshot, *, source: str, feed: str, reason: str, limit: int) -> Rows:
+    """Some rows of one reason; their content is masked."""
+    return snapshot.rows(
+        "select file_name as file, record_number as record, row_key as key, coalesce(problem || ': ', '') || coalesce(content, '') as content"
+        " from fct_quarantined_rows where source = ? and feed = ? and list_contains(string_split(reasons, ', '), ?)"
+        " order by file_id desc, record_number limit ?",
+        [source, feed, reason, limit],
+    )
+
+
+def test_results(snapshot: Snapshot) -> Rows:
+    """Tests of the build, failed ones first."""
+    return snapshot.rows("select name, status, severity, failures, message from meta.test_results order by status = 'pass', name")
+
+
+def loaded_files(snapshot: Snapshot, *, limit: int) -> Rows:
+    """Inbox files, refused ones first, then the newest."""
+    return snapshot.rows(
+        'select source, file_name as file, table_name as "table", delivery, file_status as status, row_count as rows, damaged_count as damaged,'
+        " loaded_at, message from fct_loads order by file_status = 'loaded', file_id desc limit ?",
+        [limit],
+    )
+
+
+def runs(snapshot: Snapshot) -> Rows:
+    """Refreshes up to the one that built the snapshot, newest first."""
+    return snapshot.rows(
+        "select run_id, outcome, started_at, ended_at as finished_at, seconds, rows_loaded, quarantined, message from meta.runs order by started_at desc"
+    )

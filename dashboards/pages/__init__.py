@@ -1,0 +1,20 @@
+"""The pages: one module each, in the order of the menu.
+
+A page is a function from (snapshot, view, language) to components. It keeps no state: the URL says what is looked at, the
+published snapshot says what there is. So a page is tested by calling it, and a new snapshot only means calling it again.
+"""
+
+from __future__ import annotations
+
+from dashboards.pages import data_health, overview
+from dashboards.pages.base import Page, PageContext
+
+PAGES: tuple[Page, ...] = (overview.PAGE, data_health.PAGE)
+
+__all__ = ["PAGES", "Page", "PageContext", "page_at"]
+
+
+def page_at(path: str | None) -> Page | None:
+    """The page of an address, or None."""
+    wanted = "/" + (path or "/").strip("/")
+    return next((page for page in PAGES if page.path == wanted), None)

@@ -1,0 +1,20 @@
+"""Entry for a WSGI server: `gunicorn 'dashboards.wsgi:make_server("/path/to/home/serving")'`.
+
+Without an argument the folder is `$CSATLAS_HOME/serving` (default `./var/serving`). This is the only place of the
+dashboards that reads the environment.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from flask import Flask
+
+from dashboards.app import create_app
+
+
+def make_server(serving: str | None = None) -> Flask:
+    """The Flask application over a serving folder."""
+    folder = Path(serving) if serving else Path(os.environ.get("CSATLAS_HOME") or "var") / "serving"
+    return create_app(folder.expanduser().resolve()).server
