@@ -71,3 +71,14 @@
 
 {% macro first_value_of(value, order_by) -%} arg_min({{ value }}, {{ order_by }}) {%- endmacro %}
 {% macro last_value_of(value, order_by) -%} arg_max({{ value }}, {{ order_by }}) {%- endmacro %}
+
+{#- A JSON object as `column=value` pairs; each value through the given macro; the loader's own columns are left out. -#}
+{% macro json_pairs(json_text, value_macro) -%}
+    array_to_string(
+        list_transform(
+            list_filter(json_keys({{ json_text }}), lambda k: not starts_with(k, '_')),
+            lambda k: concat(k, '=', {{ value_macro("json_extract_string(" ~ json_text ~ ", concat('$.\"', k, '\"'))") }})
+        ),
+        ', '
+    )
+{%- endmacro %}

@@ -1,5 +1,5 @@
 -- Every row that cannot be used, with its reasons and where to find it. The original content of a damaged record stands in
--- raw; `content` shows its shape with digits and e-mail names masked.
+-- raw; `content` shows its shape with every letter and digit replaced.
 with quarantined as (
     {% for feed in all_feeds() %}
     select
@@ -28,10 +28,14 @@ select
     quarantined.record_number,
     quarantined.sub_record,
     files.file_name,
-    quarantined.row_key,
+    -- An identifier is its own key there, and personal.
+    case when quarantined.feed = 'customer_identifiers' then {{ masked('quarantined.row_key') }} else quarantined.row_key end as row_key,
     quarantined.reasons,
     content.problem,
-    {{ masked('left(content.content, 500)') }} as content,
+    case
+        when content.problem is not null then {{ masked('left(content.content, 500)') }}
+        else {{ json_pairs('content.content', masked) }}
+    end as content,
     quarantined.delivery,
     quarantined.loaded_at
 from quarantined
