@@ -26,6 +26,13 @@ from rich.table import Table
 
 from orchestration.settings import PROJECT_ROOT, Settings, SettingsError, load_settings
 
+_DAGSTER_YAML = """telemetry:
+  enabled: false
+compute_logs:  # what dbt prints goes to a file of its own; capturing it twice costs two processes a run
+  module: dagster._core.storage.noop_compute_log_manager
+  class: NoOpComputeLogManager
+"""
+
 EXIT_FAILED, EXIT_USAGE, EXIT_LOCKED, EXIT_NOT_READY = 1, 2, 3, 4
 
 app = typer.Typer(help="Warehouse and satisfaction analytics of a customer-service organisation.", no_args_is_help=True, add_completion=False)
@@ -226,7 +233,7 @@ def _run_job(settings: Settings, full: bool, sources: list[str] | None) -> dict[
     settings.dagster_home.mkdir(parents=True, exist_ok=True, mode=0o700)
     config = settings.dagster_home / "dagster.yaml"
     if not config.exists():
-        config.write_text("telemetry:\n  enabled: false\n", encoding="utf-8")
+        config.write_text(_DAGSTER_YAML, encoding="utf-8")
     os.environ.update({"DAGSTER_HOME": str(settings.dagster_home), "DAGSTER_DISABLE_TELEMETRY": "1", "CSATLAS_HOME": str(settings.home)})
     with err.status("starting") as status:
         runs.listen(lambda message: status.update(_escaped(message)))
