@@ -174,7 +174,12 @@ def load_inbox(
 
 class _Loader:
     def __init__(
-        self, settings: Settings, connection: duckdb.DuckDBPyConnection, load_id: str, loaded_at: datetime, scratch: Path
+        self,
+        settings: Settings,
+        connection: duckdb.DuckDBPyConnection,
+        load_id: str,
+        loaded_at: datetime,
+        scratch: Path,
     ) -> None:
         self.settings = settings
         self.connection = connection
@@ -222,7 +227,19 @@ class _Loader:
             self.connection.commit()
         except FileRefused as refusal:
             self.connection.rollback()
-            entry.update(status="refused", message=str(refusal), row_count=0, damaged_count=0, seconds=round(time.monotonic() - started, 3))
+            # A file refused again keeps its ledger id; one that loads gets a new id, which is what makes its rows new.
+            earlier = self.connection.execute(
+                "select file_id from raw_meta.files where source = ? and table_name = ? and content_sha256 = ? and status = 'refused'",
+                [table.source, table.name, sha256],
+            ).fetchone()
+            entry.update(
+                file_id=earlier[0] if earlier else file_id,
+                status="refused",
+                message=str(refusal),
+                row_count=0,
+                damaged_count=0,
+                seconds=round(time.monotonic() - started, 3),
+            )
             self.connection.begin()
             rawstore.write_ledger(self.connection, entry)
             self.connection.commit()
@@ -254,7 +271,8 @@ class _Loader:
     def _sha256(self, path: Path, size: int, mtime_ns: int) -> str:
         """Content hash; a file of known path, size and time of change is not read again."""
         row = self.connection.execute(
-            "select content_sha256 from raw_meta.seen where path = ? and size_bytes = ? and mtime_ns = ?", [str(path), size, mtime_ns]
+            "select content_sha256 from raw_meta.seen where path = ? and size_bytes = ? and mtime_ns = ?",
+            [str(path), size, mtime_ns],
         ).fetchone()
         if row:
             return str(row[0])
@@ -262,7 +280,9 @@ class _Loader:
         if time.time_ns() - mtime_ns > 2_000_000_000:
             # A file touched within the last two seconds may change again within the resolution of its clock.
             self.connection.execute("delete from raw_meta.seen where path = ?", [str(path)])
-            self.connection.execute("insert into raw_meta.seen values (?, ?, ?, ?)", [str(path), size, mtime_ns, sha256])
+            self.connection.execute(
+                "insert into raw_meta.seen values (?, ?, ?, ?)", [str(path), size, mtime_ns, sha256]
+            )
         return sha256
 
     def _load(self, item: _Found, file_id: int, entry: dict[str, object]) -> None:
@@ -282,7 +302,9 @@ class _Loader:
                 f" `allow_empty_snapshot: true` in {table.source}.yml, table {table.name}."
             )
 
-    def _insert(self, item: _Found, file_id: int, columns: list[str], relation: str, parameters: list[object] | None = None) -> int:
+    def _insert(
+        self, item: _Found, file_id: int, columns: list[str], relation: str, parameters: list[object] | None = None
+    ) -> int:
         """Insert `select <columns>, _record_number, _problem, _content from <relation>` with the load facts."""
         rawstore.add_columns(self.connection, item.table, columns)
         names = [*columns, *LOAD_COLUMNS]
@@ -290,7 +312,13 @@ class _Loader:
         done = self.connection.execute(
             f"insert into {raw_table(item.table)} ({', '.join(quoted(name) for name in names)})"
             f" select {', '.join(quoted(name) for name in columns)}, {facts} from ({relation})",
-            {"file": item.name, "delivery": item.delivery, "load": self.load_id, "loaded_at": self.loaded_at, **({} if parameters is None else {"path": parameters[0]})},
+            {
+                "file": item.name,
+                "delivery": item.delivery,
+                "load": self.load_id,
+                "loaded_at": self.loaded_at,
+                **({} if parameters is None else {"path": parameters[0]}),
+            },
         ).fetchone()
         return int(done[0]) if done else 0
 
@@ -312,7 +340,10 @@ class _Loader:
             separator = ""
         else:
             header, separator = reading.read_header(path, table, table.delimiter)
-        entry.update(header=json.dumps(header.found, ensure_ascii=False), warnings=json.dumps(header.warnings, ensure_ascii=False))
+        entry.update(
+            header=json.dumps(header.found, ensure_ascii=False),
+            warnings=json.dumps(header.warnings, ensure_ascii=False),
+        )
         # Decoding marks what it could not read; such lines are damaged and need the tolerant reader.
         if table.format == "delimited" and not self._has_marks(path, encoding):
             rows = self._fast_delimited(path, item, file_id, header, separator)
@@ -363,7 +394,9 @@ class _Loader:
             self.connection.begin()
             return None
 
-    def _insert_records(self, item: _Found, file_id: int, columns: list[str], found: Iterator[Record]) -> tuple[int, int]:
+    def _insert_records(
+        self, item: _Found, file_id: int, columns: list[str], found: Iterator[Record]
+    ) -> tuple[int, int]:
         rows = damaged = 0
         width = len(columns)
         empty: list[str | None] = [None] * width
@@ -383,10 +416,16 @@ class _Loader:
 
     def _parquet(self, path: Path, item: _Found, file_id: int, entry: dict[str, object]) -> None:
         try:
-            found = [str(row[0]) for row in self.connection.execute("describe select * from read_parquet($path)", {"path": str(path)}).fetchall()]
+            found = [
+                str(row[0])
+                for row in self.connection.execute(
+                    "describe select * from read_parquet($path)", {"path": str(path)}
+                ).fetchall()
+            ]
             header = reading.match_header(item.table, found, 0)
             selected = ", ".join(
-                f"cast({quoted(name)} as varchar) as {quoted(column)}" for name, column in zip(found, header.columns, strict=True)
+                f"cast({quoted(name)} as varchar) as {quoted(column)}"
+                for name, column in zip(found, header.columns, strict=True)
             )
             relation = (
                 f"select {selected}, row_number() over () as _record_number, null as _problem, null as _content"
@@ -397,7 +436,13 @@ class _Loader:
             if "space" in str(error).lower():
                 raise
             raise FileRefused(f"is not a readable Parquet file ({error}). Ask the sender for it again.") from None
-        entry.update(path="fast", row_count=rows, encoding="parquet", header=json.dumps(found, ensure_ascii=False), warnings=json.dumps(header.warnings, ensure_ascii=False))
+        entry.update(
+            path="fast",
+            row_count=rows,
+            encoding="parquet",
+            header=json.dumps(found, ensure_ascii=False),
+            warnings=json.dumps(header.warnings, ensure_ascii=False),
+        )
 
     def _json_lines(self, path: Path, item: _Found, file_id: int, entry: dict[str, object]) -> None:
         encoding = item.table.encoding if item.table.encoding != "auto" else reading.detect_encoding(path)
@@ -415,18 +460,32 @@ class _Loader:
                 keys.update(dict.fromkeys(parsed))
         if not objects:
             raise FileRefused("the file is empty.")
-        header = reading.match_header(item.table, list(keys), 0) if keys else Header([], [c.name for c in item.table.columns], 0, [])
+        header = (
+            reading.match_header(item.table, list(keys), 0)
+            if keys
+            else Header([], [c.name for c in item.table.columns], 0, [])
+        )
         found: Iterator[Record] = (
-            entry_ if isinstance(entry_, Damaged) else [_json_text(entry_.get(key)) for key in keys] for entry_ in objects
+            entry_ if isinstance(entry_, Damaged) else [_json_text(entry_.get(key)) for key in keys]
+            for entry_ in objects
         )
         rows, damaged = self._insert_records(item, file_id, header.columns, found)
-        entry.update(path="tolerant", row_count=rows, damaged_count=damaged, encoding=encoding, header=json.dumps(list(keys), ensure_ascii=False), warnings=json.dumps(header.warnings, ensure_ascii=False))
+        entry.update(
+            path="tolerant",
+            row_count=rows,
+            damaged_count=damaged,
+            encoding=encoding,
+            header=json.dumps(list(keys), ensure_ascii=False),
+            warnings=json.dumps(header.warnings, ensure_ascii=False),
+        )
 
     def _excel(self, path: Path, item: _Found, file_id: int, entry: dict[str, object]) -> None:
         try:
             with zipfile.ZipFile(path) as archive:
                 if sum(info.file_size for info in archive.infolist()) > _MAX_WORKBOOK_BYTES:
-                    raise FileRefused(f"the workbook unpacks to more than {_MAX_WORKBOOK_BYTES:,} bytes; send it as CSV.")
+                    raise FileRefused(
+                        f"the workbook unpacks to more than {_MAX_WORKBOOK_BYTES:,} bytes; send it as CSV."
+                    )
             book = openpyxl.load_workbook(path, read_only=True, data_only=True)
         except (zipfile.BadZipFile, KeyError, ValueError) as error:
             raise FileRefused(f"is not a readable Excel workbook ({error}). Save it again as .xlsx.") from None
@@ -439,13 +498,26 @@ class _Loader:
             if first is None:
                 raise FileRefused("the sheet is empty.")
             names = [str(name) for name in first if name is not None]
-            header = reading.match_header(item.table, names, 1) if item.table.header else Header([], [c.name for c in item.table.columns], 0, [])
+            header = (
+                reading.match_header(item.table, names, 1)
+                if item.table.header
+                else Header([], [c.name for c in item.table.columns], 0, [])
+            )
             width = len(header.columns)
-            found = (_excel_record(values, width) for values in rows_found if any(value is not None for value in values))
+            found = (
+                _excel_record(values, width) for values in rows_found if any(value is not None for value in values)
+            )
             rows, damaged = self._insert_records(item, file_id, header.columns, found)
         finally:
             book.close()
-        entry.update(path="tolerant", row_count=rows, damaged_count=damaged, encoding="xlsx", header=json.dumps(names, ensure_ascii=False), warnings=json.dumps(header.warnings, ensure_ascii=False))
+        entry.update(
+            path="tolerant",
+            row_count=rows,
+            damaged_count=damaged,
+            encoding="xlsx",
+            header=json.dumps(names, ensure_ascii=False),
+            warnings=json.dumps(header.warnings, ensure_ascii=False),
+        )
 
 
 def _json_object(line: str) -> dict[str, object] | Damaged:
@@ -465,7 +537,10 @@ def _json_text(value: object) -> str | None:
 def _excel_record(values: tuple[object, ...], width: int) -> Record:
     cells = list(values)
     if any(value is not None for value in cells[width:]):
-        return Damaged(f"cells beyond the {width} columns of the header", json.dumps([_cell_text(cell) for cell in cells], ensure_ascii=False))
+        return Damaged(
+            f"cells beyond the {width} columns of the header",
+            json.dumps([_cell_text(cell) for cell in cells], ensure_ascii=False),
+        )
     cells += [None] * (width - len(cells))
     return [_cell_text(cell) for cell in cells[:width]]
 
