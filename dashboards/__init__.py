@@ -1,0 +1,1 @@
+"""The Dash application. It knows a serving folder with snapshots, and nothing of how they are made."""

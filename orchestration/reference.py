@@ -85,7 +85,48 @@ def _feeds() -> str:
     return feeds_page(load_contracts(), project["vars"]["sources"])
 
 
-PAGES: dict[str, Callable[[], str]] = {"feeds.md": _feeds}
+def metrics_page(project_dir: Path) -> str:
+    """All metrics of the semantic YAML beside the marts, one table a mart."""
+    lines = [
+        _GENERATED,
+        "",
+        "# Metrics",
+        "",
+        "Defined beside the marts; [how they are computed and served](metrics-and-snapshot.md).",
+        "",
+    ]
+    for path in sorted((project_dir / "models" / "marts").rglob("*.yml")):
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        metrics = [metric for metric in content.get("metrics", []) if "label_zh" in metric["config"]["meta"]]
+        if not metrics:
+            continue
+        lines += [
+            f"## {path.stem}",
+            "",
+            "| metric | label | 名称 | formula | unit | family | meaning |",
+            "|---|---|---|---|---|---|---|",
+        ]
+        for metric in sorted(metrics, key=lambda entry: str(entry["name"])):
+            meta = metric["config"]["meta"]
+            cells = [
+                f"`{metric['name']}`",
+                metric["label"],
+                meta["label_zh"],
+                meta["formula"],
+                meta["unit"],
+                meta["family"],
+                metric["description"],
+            ]
+            lines.append(f"| {' | '.join(_cell(str(cell)) for cell in cells)} |")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _metrics() -> str:
+    return metrics_page(PROJECT_ROOT / "dbt_project")
+
+
+PAGES: dict[str, Callable[[], str]] = {"feeds.md": _feeds, "metrics.md": _metrics}
 
 
 def write_pages(folder: Path = DOCS) -> list[Path]:

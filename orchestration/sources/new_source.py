@@ -23,7 +23,7 @@ from orchestration.contracts import Feed, FeedColumn, load_contracts
 from orchestration.settings import Settings
 from orchestration.sources import reading
 from orchestration.sources.declarations import DeclarationError, SourceDeclaration, TableDeclaration, read_declaration
-from orchestration.sources.files import FileResult, load_inbox
+from orchestration.sources.files import FileResult, LoadAborted, load_inbox
 from orchestration.sources.rawstore import LOAD_COLUMNS, quoted, raw_table
 from orchestration.sources.reading import FileRefused
 from orchestration.sources.vocabulary import COLUMN_NAMES, VALUE_NAMES, words
@@ -268,7 +268,7 @@ def _read_sample(source: str, feed: str, sample: Path) -> _Sample:
                 source, {"en": source, "zh": source}, "UTC", False, 3600, (feed,), {table.name: table}
             )
             (result,) = load_inbox(settings, {source: probe}, "sample").files or (None,)
-        except (FileRefused, OSError) as error:
+        except (FileRefused, LoadAborted, OSError) as error:
             raise NewSourceError(_unreadable(sample.name, str(error), home)) from None
         if result is None or result.status != "loaded":
             why = (
@@ -309,10 +309,15 @@ def _probe(source: str, feed: str, sample: Path, file: str, home: Path) -> tuple
     name = reading.snake_case(stem)
     name = name if re.fullmatch(r"[a-z][a-z0-9_]*", name) and len(name) <= 40 else feed
     separator, header = None, []
-    if file_format == "delimited":
+    if file_format in ("delimited", "json_lines"):
         encoding = reading.detect_encoding(content)
         if encoding != "utf-8":
             content = reading.transcoded(content, encoding, scratch / "transcoded.txt")
+    if file_format == "json_lines" and not _has_object(content):
+        raise NewSourceError(
+            f"none of the first lines of {file} is a JSON object; csatlas reads JSON lines, one object a line."
+        )
+    if file_format == "delimited":
         bare = TableDeclaration(source, name, pattern, file_format, "delta", ())
         found, separator = reading.read_header(content, bare, None)
         header = found.found
@@ -324,6 +329,18 @@ def _probe(source: str, feed: str, sample: Path, file: str, home: Path) -> tuple
     return TableDeclaration(
         source, name, pattern, file_format, "delta", (), delivery_pattern, delimiter=separator
     ), header
+
+
+def _has_object(content: Path) -> bool:
+    with content.open("rb") as stream:
+        for line in reading.read_lines(stream, 1_000):
+            try:
+                found = json.loads(line)
+            except (json.JSONDecodeError, RecursionError):
+                continue
+            if isinstance(found, dict) and found:
+                return True
+    return False
 
 
 def _format_of(content: Path, base: str) -> str:
@@ -402,7 +419,10 @@ def _loaded_columns(
 
 def _check_header(file: str, table: TableDeclaration, header: Sequence[str]) -> None:
     """A first line of numbers and times is data: without names nothing can be guessed."""
-    data = [name for name in header if re.fullmatch(rf"[+-]?\d[\d.,]*|{_ISO}|\d+[./]\d+[./]\d+.*", name.strip())]
+    times = [name for name in header if re.fullmatch(rf"{_ISO}|\d+[./]\d+[./]\d+.*", name.strip())]
+    data = times + [name for name in header if re.fullmatch(r"[+-]?\d[\d.,]*", name.strip()) and name not in times]
+    if not times and 2 * len(data) <= len(header):
+        return  # a column may well be called 2026
     if data and table.format in ("delimited", "excel"):
         raise NewSourceError(
             f"the first line of {file} looks like data, not like column names ({', '.join(data[:3])}). Put a line with names above it in the sample;"
@@ -566,7 +586,9 @@ class _Draft:
                     and column.values
                     and not any(self._value_of(code, wanted) for code in column.values)
                 ):
-                    score -= 0.25  # none of its codes means anything here: another column of similar name may be the right one
+                    # None of its codes means anything here. Another column may be meant; where an unknown code costs the row,
+                    # only the very name is enough.
+                    score -= 0.1 if wanted.unknown == "flag" or score >= 0.98 else 0.5
                 if score >= 0.7:
                     pairs.append((-score, place, wanted.name, column))
         found: dict[str, _SampleColumn] = {}
@@ -654,7 +676,7 @@ class _Draft:
             shown = ", ".join(repr(code) for code in unknown[:10]) + (" …" if len(unknown) > 10 else "")
             fate = "quarantined" if wanted.unknown == "quarantine" else "flagged and read as 'unknown'"
             self.notes.append(
-                f"{column.name}: could not tell what {shown} means for {wanted.name}; such rows will be {fate}. Add them to map_values; accepted are {', '.join(wanted.values)}."
+                f"{column.name}: could not tell what {shown} means for {wanted.name}; such rows will be {fate}. Name them in map_values; accepted are {', '.join(wanted.values)}."
             )
         known = {code: value for code, value in codes.items() if value is not None}
         if len(codes) > _CODES_WRITTEN:
