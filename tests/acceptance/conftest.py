@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import io
 import json
 import os
 from collections.abc import Iterator
@@ -26,14 +27,26 @@ SOURCES = ("retail_bank", "anonymous_bank_calls", "uci_incidents", "sfo_surveys"
 # The bank's calls have their days in Israel; the units of the retail bank name their own zone, the other two have no clock times that matter.
 TIME_ZONE = "Asia/Jerusalem"
 # Where and when a row was loaded: differs between two homes with the same data.
-LOAD_FACTS = {"file_id", "file_name", "load_id", "loaded_at", "delivery", "record_number", "sub_record", "seconds"}
+LOAD_FACTS = frozenset(
+    {
+        "file_id",
+        "file_name",
+        "load_id",
+        "loaded_at",
+        "delivery",
+        "record_number",
+        "sub_record",
+        "seconds",
+        "content",
+    }
+)
 
 
 def file_rows(path: Path, delimiter: str = ",") -> list[list[str]]:
     """Records of a delimited file, header first, read by Python's own csv module."""
-    opened = gzip.open(path, "rt", encoding="utf-8-sig", newline="") if path.suffix == ".gz" else path.open(encoding="utf-8-sig", newline="")
-    with opened as stream:
-        return list(csv.reader(stream, delimiter=delimiter, quoting=csv.QUOTE_NONE if delimiter == "\t" else csv.QUOTE_MINIMAL))
+    content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    quoting = csv.QUOTE_NONE if delimiter == "\t" else csv.QUOTE_MINIMAL
+    return list(csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""), delimiter=delimiter, quoting=quoting))
 
 
 @dataclass(frozen=True)
@@ -79,7 +92,7 @@ class RealHome:
     def _env(self) -> dict[str, str]:
         return {"CSATLAS_SOURCES": ",".join(SOURCES), "CSATLAS_TIME_ZONE": TIME_ZONE}
 
-    def contents(self, without: set[str] = frozenset()) -> dict[str, tuple[int, int]]:  # type: ignore[assignment]
+    def contents(self, without: frozenset[str] = frozenset()) -> dict[str, tuple[int, int]]:
         """Number of rows and sum of their hashes, of every mart, leaving the columns `without` out."""
         found: dict[str, tuple[int, int]] = {}
         with self.connected() as connection:
@@ -89,7 +102,9 @@ class RealHome:
             ).fetchall()
             for mart, columns in marts:
                 kept = ", ".join(f'"{column}"' for column in columns if column not in without)
-                count, total = connection.execute(f'select count(*), coalesce(sum(cast(hash({kept}) as hugeint)), 0) from "{mart}"').fetchall()[0]
+                count, total = connection.execute(
+                    f'select count(*), coalesce(sum(cast(hash({kept}) as hugeint)), 0) from "{mart}"'
+                ).fetchall()[0]
                 found[mart] = (count, int(total))
         return found
 
@@ -108,7 +123,9 @@ def real_data() -> Path:
 @pytest.fixture(scope="session")
 def real_home(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> RealHome:
     """The files as they are, linked into the inbox, after one `csatlas refresh`."""
-    home = RealHome(Settings(home=tmp_path_factory.mktemp("real") / "home", sources=SOURCES, time_zone=TIME_ZONE), real_data)
+    home = RealHome(
+        Settings(home=tmp_path_factory.mktemp("real") / "home", sources=SOURCES, time_zone=TIME_ZONE), real_data
+    )
     for source in SOURCES:
         inbox = home.settings.inbox / source
         inbox.mkdir(parents=True)

@@ -1,10 +1,12 @@
 {{ config(enabled='retail_bank' in var('sources')) }}
 
 -- The district file is the whole tree, written flat: each line names its district, the division and region above it, and means the bank at the
--- top. So each gives four units; divisions and regions come once with every district of theirs, of which one is used. Two cities bear one name.
+-- top. So each gives four units; divisions and regions come once with every district of theirs, of which one is used. Two lines put the division
+-- East North Central in another region than the rest, so a division is one of its region, and each line keeps its word. Cities share names.
+{% set division = "'division-' || " ~ blank_to_null('region') ~ " || '-' || " ~ blank_to_null('division') %}
 {% for number, level, code, parent, name in [
-    (0, 'city', "'district-' || " ~ blank_to_null('district_id'), "'division-' || " ~ blank_to_null('division'), "concat_ws(', ', city, state_abbrev)"),
-    (1, 'province', "'division-' || " ~ blank_to_null('division'), "'region-' || " ~ blank_to_null('region'), 'division'),
+    (0, 'city', "'district-' || " ~ blank_to_null('district_id'), division, "concat_ws(', ', city, state_abbrev)"),
+    (1, 'province', division, "'region-' || " ~ blank_to_null('region'), 'division'),
     (2, 'region', "'region-' || " ~ blank_to_null('region'), "'retail-bank'", 'region'),
     (3, 'headquarters', "'retail-bank'", 'null', "'Retail bank'"),
 ] %}
