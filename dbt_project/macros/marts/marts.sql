@@ -21,5 +21,5 @@
 {#- The shape of a row for people who need to know what is wrong with it, not whom it is about: every letter and digit is
     replaced, signs and lengths stay. Who may see the original finds it in raw by file and record number. -#}
 {% macro masked(text) -%}
-    regexp_replace(regexp_replace(regexp_replace({{ text }}, '[0-9０-９]', '#', 'g'), '[\p{Han}]', '某', 'g'), '[A-Za-z\x{00C0}-\x{024F}\x{0370}-\x{1FFF}\x{3040}-\x{30FF}\x{AC00}-\x{D7AF}]', 'x', 'g')
+    regexp_replace(regexp_replace(regexp_replace({{ text }}, '[0-9０-９]', '#', 'g'), '[\p{Han}]', '□', 'g'), '[A-Za-z\x{00C0}-\x{024F}\x{0370}-\x{1FFF}\x{3040}-\x{30FF}\x{AC00}-\x{D7AF}]', 'x', 'g')
 {%- endmacro %}

@@ -1,0 +1,140 @@
+"""The pages in a real browser, in both languages."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from orchestration.serving import publish
+from orchestration.settings import Settings
+from tests.conftest import csatlas
+from tests.e2e.conftest import Watched
+
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
+
+Watch = Callable[..., Watched]
+PAGES = {"/": ("Overview", "总览"), "/data-health": ("Data health", "数据健康")}
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("path", sorted(PAGES))
+@pytest.mark.parametrize("width", [1280, 390])
+def test_pages_load_without_errors_and_without_other_hosts(
+    company: str, watch: Watch, path: str, language: str, width: int
+) -> None:
+    watched = watch(company, width)
+    page = watched.open(f"{path}?lang={language}")
+    assert watched.errors == []
+    assert watched.hosts == {company.removeprefix("http://")}
+    assert page.locator("html").get_attribute("lang") == ("zh-CN" if language == "zh" else "en")
+    assert PAGES[path][language == "zh"] in page.title()
+    text = page.locator("#page-content").inner_text()
+    assert bool(re.search("[\u4e00-\u9fff]{2}", text)) == (language == "zh")
+    overflow = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    assert overflow <= 1, "the page is wider than the screen"
+
+
+def test_cards_show_what_the_command_line_says(company: str, demo_home: Path, watch: Watch) -> None:
+    page = watch(company).open("/?lang=en&period=custom&from=2026-08-01&to=2026-09-30&compare=none")
+    (row,) = json.loads(
+        csatlas(demo_home, "metric", "tickets_created", "--from", "2026-08-01", "--to", "2026-09-30", "--json").stdout
+    )
+    (level,) = json.loads(
+        csatlas(demo_home, "metric", "service_level", "--from", "2026-08-01", "--to", "2026-09-30", "--json").stdout
+    )
+    text = page.locator("#page-content").inner_text()
+    assert f"{row['value']:,.0f}" in text
+    assert f"{100 * level['value']:.1f}%" in text
+
+
+def test_a_filter_stands_in_the_address_and_changes_the_numbers(company: str, demo_home: Path, watch: Watch) -> None:
+    watched = watch(company)
+    page = watched.open("/?lang=en&period=last_12_months&unit=P-JS&compare=none")
+    (row,) = json.loads(csatlas(demo_home, "metric", "tickets_created", "--unit", "P-JS", "--json").stdout)
+    assert f"{row['value']:,.0f}" in page.locator("#page-content").inner_text()
+    page.get_by_text("中文", exact=True).click()
+    page.wait_for_load_state("networkidle")
+    assert "unit=P-JS" in page.url and "lang=zh" in page.url
+
+
+def test_nonsense_in_the_address_is_said_and_never_executed(company: str, watch: Watch) -> None:
+    watched = watch(company)
+    page = watched.open("/?lang=en&unit=<script>window.hacked=1</script>&period=forever&channel='%20or%201=1")
+    assert page.evaluate("window.hacked") is None
+    assert watched.errors == []
+    assert "<script>" in page.locator("body").inner_text()
+
+
+def test_the_date_picker_speaks_chinese(company: str, watch: Watch) -> None:
+    page = watch(company).open("/?lang=zh")
+    page.locator("#filter-days").click()
+    page.wait_for_timeout(500)
+    calendar = page.locator(
+        ".mantine-DatePickerInput-calendarHeader, .mantine-CalendarHeader-calendarHeader, [data-dates-dropdown], .mantine-Popover-dropdown"
+    ).first.inner_text()
+    assert "月" in calendar
+
+
+def test_a_new_snapshot_appears_while_the_page_is_open(
+    demo_copy: Callable[[], Path], serve: Callable[[Path], str], watch: Watch
+) -> None:
+    home = demo_copy()
+    settings = Settings(home=home)
+    watched = watch(serve(home))
+    page = watched.open("/data-health?lang=en")
+    first = str(publish.published_version(settings))
+    assert first in page.locator("#page-content").inner_text()
+    later = "20991231T000000000Z"
+    shutil.copy(settings.serving / f"csatlas-{first}.duckdb", settings.serving / f"csatlas-{later}.duckdb")
+    import duckdb
+
+    with duckdb.connect(str(settings.serving / f"csatlas-{later}.duckdb")) as connection:
+        connection.execute("update meta.snapshot set version = ?", [later])
+    publish.publish(settings, later)
+    page.get_by_text(later).wait_for(timeout=40_000)
+    assert watched.errors == []
+
+
+def test_a_failed_night_is_told_and_yesterday_stays(
+    demo_copy: Callable[[], Path], serve: Callable[[Path], str], watch: Watch
+) -> None:
+    home = demo_copy()
+    settings = Settings(home=home)
+    publish.write_status(
+        settings,
+        {
+            "outcome": "failed",
+            "run_id": "x",
+            "reasons": ["test <b>nobody</b> fail"],
+            "version": publish.published_version(settings),
+        },
+    )
+    page = watch(serve(home)).open("/?lang=en")
+    banner = page.locator("#status-banner").inner_text()
+    assert "test <b>nobody</b> fail" in banner
+    assert "22" not in page.locator("#page-content h1").inner_text()
+    assert page.locator("#status-banner b").count() == 0
+
+
+def test_without_a_snapshot_the_page_says_what_to_run(
+    tmp_path: Path, serve: Callable[[Path], str], watch: Watch
+) -> None:
+    watched = watch(serve(tmp_path))
+    page = watched.open("/?lang=en")
+    assert "csatlas refresh" in page.locator("#page-content").inner_text()
+    assert watched.errors == []
+
+
+def test_security_headers(company: str) -> None:
+    import urllib.request
+
+    with urllib.request.urlopen(company) as answer:
+        policy = answer.headers["Content-Security-Policy"]
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    scripts = next(part for part in policy.split(";") if part.strip().startswith("script-src"))
+    assert "unsafe-inline" not in scripts and "http" not in scripts.replace("'self'", "")
