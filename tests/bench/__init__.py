@@ -1,0 +1,1 @@
+"""Measurements. `make bench` runs them and prints JSON; every figure stands beside its baseline of the same run."""

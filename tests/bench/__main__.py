@@ -1,0 +1,246 @@
+"""`python -m tests.bench [loading] [refresh] [serving] [scale] [--rows N] [--calls N]`: measure, print JSON.
+
+A measurement runs in a process of its own, so that its peak memory is its own. Baselines are measured in the same run, on the same
+machine, right before: a ratio says more than seconds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from datetime import date, timedelta
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import yaml
+
+from dashboards.data.metrics import Filters, catalogue, metric_frame, metric_values
+from dashboards.data.snapshot import SnapshotStore
+from orchestration.settings import PROJECT_ROOT, Settings
+from orchestration.sources.declarations import load_declarations
+from orchestration.sources.files import load_inbox
+
+CSATLAS = Path(sys.executable).with_name("csatlas")
+COLUMNS = ["call_id", "started", "caller", "queue", "agent", "wait", "talk", "outcome"]
+
+
+def _call_file(path: Path, rows: int, damaged: bool) -> None:
+    with duckdb.connect() as connection:
+        connection.execute(
+            f"copy (select 'K' || i as call_id, strftime(timestamp '2026-01-01' + interval 1 second * i, '%Y-%m-%d %H:%M:%S') as started,"
+            " '138' || lpad((hash(i) % 100000000)::varchar, 8, '0') as caller, 'queue_' || (i % 9) as queue, 'A' || lpad((i % 800)::varchar, 5, '0') as agent,"
+            f" i % 97 as wait, i % 611 as talk, case when i % 13 = 0 then 'abandoned' else 'answered' end as outcome from range({rows}) as r (i))"
+            f" to '{path}' (header, delimiter ',')"
+        )
+    if damaged:
+        with path.open("a", encoding="utf-8") as stream:
+            stream.write("K0,a,line,with,too,many,columns,in,it\n")
+
+
+def _peak_megabytes() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+
+
+def measure_loading(rows: int, damaged: bool) -> dict[str, Any]:
+    """Rows a second into raw, against DuckDB's own read_csv into a table of text, and the peak memory of the load."""
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        inbox = root / "home" / "inbox" / "desk"
+        inbox.mkdir(parents=True)
+        _call_file(inbox / "calls_20260101.csv", rows, damaged)
+        table = {
+            "pattern": "calls_*",
+            "format": "delimited",
+            "delivery": "delta",
+            "columns": {name: {} for name in COLUMNS},
+        }
+        declaration = {"source": "desk", "label": {"en": "Desk", "zh": "柜台"}, "feeds": [], "tables": {"calls": table}}
+        (root / "desk.yml").write_text(yaml.safe_dump(declaration), encoding="utf-8")
+        started = time.monotonic()
+        report = load_inbox(Settings(home=root / "home"), load_declarations(["desk"], folder=root), "bench")
+        seconds, peak = time.monotonic() - started, _peak_megabytes()
+        (result,) = report.files
+        clean = root / "clean.csv"
+        _call_file(clean, rows, damaged=False)
+        with duckdb.connect(str(root / "baseline.duckdb"), config={"threads": 2}) as connection:
+            started = time.monotonic()
+            connection.execute(f"create table t as select * from read_csv('{clean}', all_varchar = true)")
+            connection.execute("checkpoint")
+            baseline = time.monotonic() - started
+    return {
+        "path": result.path,
+        "rows": result.rows,
+        "damaged": result.damaged,
+        "seconds": round(seconds, 2),
+        "rows_per_second": round(rows / seconds),
+        "baseline_seconds": round(baseline, 2),
+        "ratio_to_read_csv": round(baseline / seconds, 2),
+        "peak_megabytes": peak,
+    }
+
+
+def _csatlas(home: Path, *arguments: str) -> tuple[float, str]:
+    started = time.monotonic()
+    done = subprocess.run(
+        [str(CSATLAS), *arguments],
+        env={**os.environ, "CSATLAS_HOME": str(home)},
+        cwd=PROJECT_ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        raise SystemExit(f"csatlas {' '.join(arguments)} failed:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
+    return time.monotonic() - started, done.stdout
+
+
+def _stages(record: dict[str, Any]) -> dict[str, float]:
+    """Seconds from each stage of a run to the next."""
+    moments = [
+        (name, time.mktime(time.strptime(moment, "%Y-%m-%d %H:%M:%S"))) for name, moment in record["stages"].items()
+    ]
+    return {name: after - before for (name, before), (_, after) in pairwise(moments)}
+
+
+def _refreshed(home: Path, *arguments: str) -> dict[str, Any]:
+    seconds, printed = _csatlas(home, "refresh", "--json", *arguments)
+    record = json.loads(printed)
+    return {
+        "seconds": round(seconds, 1),
+        "start_up_seconds": round(seconds - record["seconds"], 1),
+        "stages": _stages(record),
+        "rows_loaded": record["rows_loaded"],
+        "received": record["received"],
+        "snapshot_megabytes": round(record["snapshot_bytes"] / 1e6, 1),
+    }
+
+
+def measure_refresh(extra: list[str]) -> dict[str, Any]:
+    """A company's first refresh, a second one with nothing new, and one with one new day."""
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder) / "home"
+        made, _ = _csatlas(home, "demo", *extra)
+        first = _refreshed(home)
+        again = _refreshed(home)
+        _csatlas(home, "demo", "--next-day")
+        day = _refreshed(home)
+    return {
+        "generate_seconds": round(made, 1),
+        "first": first,
+        "nothing_new": again,
+        "one_new_day": day,
+        "one_day_to_first": round(day["seconds"] / first["seconds"], 2),
+    }
+
+
+def measure_serving(home: Path, users: int = 20, seconds: float = 30.0, thinking: float = 5.0) -> dict[str, Any]:
+    """Users who ask for random slices of additive metrics and think in between; server time of each question."""
+    store = SnapshotStore(home / "serving")
+    snapshot = store.current()
+    metrics = [metric.name for metric in catalogue(snapshot).values() if metric.type != "percentile"]
+    last = snapshot.rows("select data_until from meta.snapshot")[0]["data_until"] or date.today()
+    units = [
+        row["org_unit_id"]
+        for row in snapshot.rows("select org_unit_id from dim_org_units where unit_level in ('province', 'city')")
+    ]
+    taken: list[float] = []
+    end = time.monotonic() + seconds
+
+    def user(number: int) -> None:
+        dice = random.Random(number)
+        time.sleep(dice.random() * thinking)
+        while time.monotonic() < end:
+            span = dice.choice([7, 30, 90, 365])
+            chosen = tuple(dice.sample(units, 1)) if units and dice.random() < 0.5 else ()
+            filters = Filters(start=last - timedelta(days=span), end=last, units=chosen)
+            started = time.monotonic()
+            if dice.random() < 0.5:
+                metric_values(snapshot, dice.sample(metrics, 1), filters)
+            else:
+                metric_frame(
+                    snapshot, dice.sample(metrics, 1), grain=dice.choice(["day", "week", "month"]), filters=filters
+                )
+            taken.append(time.monotonic() - started)
+            time.sleep(thinking)
+
+    threads = [threading.Thread(target=user, args=(number,)) for number in range(users)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    store.close()
+    ordered = sorted(taken)
+    return {
+        "questions": len(ordered),
+        "median_ms": round(1000 * statistics.median(ordered), 1),
+        "p95_ms": round(1000 * ordered[int(0.95 * (len(ordered) - 1))], 1),
+        "peak_megabytes": _peak_megabytes(),
+    }
+
+
+def _in_a_process(*arguments: str) -> Any:
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.bench", "--one", *arguments],
+        cwd=PROJECT_ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        raise SystemExit(done.stderr[-3000:])
+    return json.loads(done.stdout)
+
+
+def main() -> None:
+    """Run the chosen measurements, each in a process of its own."""
+    parser = argparse.ArgumentParser(prog="tests.bench", description=__doc__)
+    parser.add_argument("names", nargs="*", help="loading, refresh, serving, scale; default: loading refresh serving")
+    parser.add_argument("--rows", type=int, default=5_000_000, help="rows of the call file")
+    parser.add_argument("--calls", type=int, default=10_000_000, help="calls of the company in `scale`")
+    parser.add_argument("--tickets", type=int, default=1_000_000, help="tickets of the company in `scale`")
+    parser.add_argument("--home", type=Path, help="published home for `serving`; default: a company made for it")
+    parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
+    chosen = parser.parse_args()
+    if chosen.one:
+        name, *rest = chosen.names
+        if name == "loading":
+            print(json.dumps(measure_loading(int(rest[0]), damaged=rest[1] == "damaged")))
+        else:
+            print(json.dumps(measure_serving(Path(rest[0]))))
+        return
+    found: dict[str, Any] = {"machine": {"cores": os.cpu_count()}}
+    names = chosen.names or ["loading", "refresh", "serving"]
+    if "loading" in names:
+        found["loading"] = {kind: _in_a_process("loading", str(chosen.rows), kind) for kind in ("clean", "damaged")}
+    if "refresh" in names:
+        found["refresh"] = measure_refresh([])
+    if "serving" in names:
+        home = chosen.home or Path(tempfile.mkdtemp()) / "home"
+        if chosen.home is None:
+            _csatlas(home, "demo")
+            _csatlas(home, "refresh")
+        found["serving"] = _in_a_process("serving", str(home))
+        if chosen.home is None:
+            shutil.rmtree(home.parent)
+    if "scale" in names:
+        customers = max(5_000, chosen.calls // 60)
+        found["scale"] = measure_refresh(
+            ["--calls", str(chosen.calls), "--tickets", str(chosen.tickets), "--customers", str(customers)]
+        )
+    print(json.dumps(found, indent=1))
+
+
+if __name__ == "__main__":
+    main()
