@@ -45,8 +45,14 @@ LOAD_FACTS = frozenset(
 def file_rows(path: Path, delimiter: str = ",") -> list[list[str]]:
     """Records of a delimited file, header first, read by Python's own csv module."""
     content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    quoting = csv.QUOTE_NONE if delimiter == "\t" else csv.QUOTE_MINIMAL
-    return list(csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""), delimiter=delimiter, quoting=quoting))
+    lines = io.StringIO(content.decode("utf-8-sig"), newline="")
+    # The one file with tabs has no quoting.
+    found = (
+        csv.reader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
+        if delimiter == "\t"
+        else csv.reader(lines, delimiter=delimiter)
+    )
+    return list(found)
 
 
 @dataclass(frozen=True)

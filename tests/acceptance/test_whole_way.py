@@ -177,7 +177,7 @@ def test_files_cut_otherwise_and_in_another_order_give_the_same_marts(real_home:
                 raw.execute("update raw_meta.home set salt = ?", [salt])
         warehouse.write_expected_fingerprints(settings, warehouse.ensure_manifest(settings))
         done = subprocess.run(
-            [str(warehouse.DBT_EXECUTABLE), "--quiet", "build", "--exclude", "resource_type:unit_test", *warehouse.dbt_flags(settings)],
+            [str(warehouse.DBT_EXECUTABLE), "--quiet", "build", "--exclude-resource-types", "test", "unit_test", *warehouse.dbt_flags(settings)],
             env=env, capture_output=True, text=True, check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
