@@ -42,7 +42,7 @@ _INDEX = """<!DOCTYPE html>
 class _Application(dash.Dash):
     """Dash, with the language of the request in the page's frame."""
 
-    def interpolate_index(self, **parts: Any) -> str:
+    def interpolate_index(self, **parts: Any) -> str:  # type: ignore[override]  # Dash gives every part by name
         t = translator(request_language())
         page = page_at(request.path if has_request_context() else "/")
         name = t(f"page.{page.key}.name") if page else t("app.name")
@@ -73,7 +73,9 @@ def _remember_language(server: Flask) -> None:
         if response.mimetype == "text/html" and "lang" in request.args:
             asked = parse_view(request.query_string.decode("utf-8", "replace")).language
             if asked:
-                response.set_cookie(LANGUAGE_COOKIE, asked, max_age=_A_YEAR, samesite="Lax", httponly=True, secure=request.is_secure)
+                response.set_cookie(
+                    LANGUAGE_COOKIE, asked, max_age=_A_YEAR, samesite="Lax", httponly=True, secure=request.is_secure
+                )
         return response
 
 

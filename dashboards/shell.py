@@ -194,7 +194,10 @@ def layout(store: SnapshotStore, language: str, poll_seconds: float) -> dmc.Mant
         [
             dmc.Burger(id=BURGER, opened=False, hiddenFrom="sm", size="sm", **{"aria-label": t("app.menu")}),
             html.A(
-                [html.Span(t("app.name"), className="brand-name"), html.Span(t("app.tagline"), className="brand-tagline")],
+                [
+                    html.Span(t("app.name"), className="brand-name"),
+                    html.Span(t("app.tagline"), className="brand-tagline"),
+                ],
                 href="/",
                 className="brand",
             ),
@@ -208,9 +211,7 @@ def layout(store: SnapshotStore, language: str, poll_seconds: float) -> dmc.Mant
         ],
         className="header",
     )
-    navigation = dmc.AppShellNavbar(
-        html.Nav(id=MENU, **{"aria-label": t("app.navigation")}), className="navigation"
-    )
+    navigation = dmc.AppShellNavbar(html.Nav(id=MENU, **{"aria-label": t("app.navigation")}), className="navigation")
     main = dmc.AppShellMain(
         [
             html.Div(id=BANNER),
@@ -287,7 +288,9 @@ def register(app: dash.Dash, store: SnapshotStore) -> None:
             shown["title"],
         )
 
-    @app.callback(Output(VERSION, "data"), Input(POLL, "n_intervals"), State(VERSION, "data"), prevent_initial_call=True)
+    @app.callback(
+        Output(VERSION, "data"), Input(POLL, "n_intervals"), State(VERSION, "data"), prevent_initial_call=True
+    )
     def look_for_news(_count: int, known: str) -> str:
         token = published_token(store)
         if token == known:

@@ -35,7 +35,11 @@ compute_logs:  # what dbt prints goes to a file of its own; capturing it twice c
 
 EXIT_FAILED, EXIT_USAGE, EXIT_LOCKED, EXIT_NOT_READY = 1, 2, 3, 4
 
-app = typer.Typer(help="Warehouse and satisfaction analytics of a customer-service organisation.", no_args_is_help=True, add_completion=False)
+app = typer.Typer(
+    help="Warehouse and satisfaction analytics of a customer-service organisation.",
+    no_args_is_help=True,
+    add_completion=False,
+)
 source_app = typer.Typer(help="Sources: declarations and staging models.", no_args_is_help=True)
 app.add_typer(source_app, name="source")
 
@@ -80,7 +84,12 @@ def _print_table(rows: list[dict[str, Any]], title: str | None = None, limit: in
         return
     table = Table(title=title, title_justify="left", header_style="bold")
     for name in rows[0]:
-        table.add_column(name, justify="right" if isinstance(rows[0][name], (int, float)) and not isinstance(rows[0][name], bool) else "left")
+        table.add_column(
+            name,
+            justify="right"
+            if isinstance(rows[0][name], (int, float)) and not isinstance(rows[0][name], bool)
+            else "left",
+        )
     for row in rows[:limit]:
         table.add_row(*(_cell(value) for value in row.values()))
     out.print(table)
@@ -130,7 +139,9 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def main_options(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
 ) -> None:
     """Options of every command."""
 
@@ -140,10 +151,14 @@ def demo(
     customers: Annotated[int, typer.Option(min=50, help="Customers of the company.")] = 5_000,
     months: Annotated[int, typer.Option(min=1, max=120, help="Months of history.")] = 15,
     calls: Annotated[int | None, typer.Option(min=1, help="Calls in all; default: what the customers make.")] = None,
-    tickets: Annotated[int | None, typer.Option(min=1, help="Tickets in all; default: what the customers open.")] = None,
+    tickets: Annotated[
+        int | None, typer.Option(min=1, help="Tickets in all; default: what the customers open.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Another seed makes another company.")] = 7,
     until: Annotated[str | None, typer.Option(help="Last day of the history (2026-01-31); default: yesterday.")] = None,
-    next_day: Annotated[bool, typer.Option("--next-day", help="Add one further day's deliveries to the company that is there.")] = False,
+    next_day: Annotated[
+        bool, typer.Option("--next-day", help="Add one further day's deliveries to the company that is there.")
+    ] = False,
     clean: Annotated[bool, typer.Option("--clean", help="Without planted bad data.")] = False,
     replace: Annotated[bool, typer.Option("--replace", help="Replace the inbox of a company made before.")] = False,
     as_json: Json = False,
@@ -173,17 +188,27 @@ def demo(
         _fail(error, EXIT_LOCKED)
     except DemoError as error:
         _fail(error, EXIT_USAGE)
-    facts = {"inbox": str(company.inbox), "until": company.until, "truth": str(company.truth_path), "rows": dict(company.rows)}
+    facts = {
+        "inbox": str(company.inbox),
+        "until": company.until,
+        "truth": str(company.truth_path),
+        "rows": dict(company.rows),
+    }
     if as_json:
         _print_json(facts)
     else:
-        out.print(f"{sum(company.rows.values()):,} rows up to {company.until} in {company.inbox}; the truth about them is in {company.truth_path}")
+        out.print(
+            f"{sum(company.rows.values()):,} rows up to {company.until} in {company.inbox}; the truth about them is in {company.truth_path}"
+        )
 
 
 @app.command()
 def refresh(
     full: Annotated[bool, typer.Option("--full", help="Rebuild the warehouse whole.")] = False,
-    source: Annotated[list[str] | None, typer.Option("--source", help="Load only this source (repeatable); build and publish all the same.")] = None,
+    source: Annotated[
+        list[str] | None,
+        typer.Option("--source", help="Load only this source (repeatable); build and publish all the same."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Run the nightly job now, in this process: load, build and test, publish."""
@@ -229,12 +254,21 @@ def _run_job(settings: Settings, full: bool, sources: list[str] | None) -> dict[
 
     held = holder(settings)
     if held is not None:
-        _fail(f"{settings.home} is in use: {held}. Wait for it, or stop that process; the lock frees itself when it ends.", EXIT_LOCKED)
+        _fail(
+            f"{settings.home} is in use: {held}. Wait for it, or stop that process; the lock frees itself when it ends.",
+            EXIT_LOCKED,
+        )
     settings.dagster_home.mkdir(parents=True, exist_ok=True, mode=0o700)
     config = settings.dagster_home / "dagster.yaml"
     if not config.exists():
         config.write_text(_DAGSTER_YAML, encoding="utf-8")
-    os.environ.update({"DAGSTER_HOME": str(settings.dagster_home), "DAGSTER_DISABLE_TELEMETRY": "1", "CSATLAS_HOME": str(settings.home)})
+    os.environ.update(
+        {
+            "DAGSTER_HOME": str(settings.dagster_home),
+            "DAGSTER_DISABLE_TELEMETRY": "1",
+            "CSATLAS_HOME": str(settings.home),
+        }
+    )
     with err.status("starting") as status:
         runs.listen(lambda message: status.update(_escaped(message)))
         try:
@@ -248,12 +282,18 @@ def _run_job(settings: Settings, full: bool, sources: list[str] | None) -> dict[
             _fail(error, EXIT_USAGE)
         selection = None
         if sources:
-            known = {key.path[1]: key for key in definitions.resolve_asset_graph().get_all_asset_keys() if key.path[0] == "raw" and len(key.path) == 2}
+            known = {
+                key.path[1]: key
+                for key in definitions.resolve_asset_graph().get_all_asset_keys()
+                if key.path[0] == "raw" and len(key.path) == 2
+            }
             unknown = [name for name in sources if name not in known]
             if unknown:
                 _fail(f"source {unknown[0]!r} is not enabled; enabled are {', '.join(sorted(known))}.", EXIT_USAGE)
             left_out = {key for name, key in known.items() if name not in sources}
-            selection = [key for key in definitions.resolve_asset_graph().materializable_asset_keys if key not in left_out]
+            selection = [
+                key for key in definitions.resolve_asset_graph().materializable_asset_keys if key not in left_out
+            ]
         result = definitions.resolve_job_def("nightly").execute_in_process(
             instance=dg.DagsterInstance.get(),
             raise_on_error=False,
@@ -322,7 +362,9 @@ def metric(
     names: Annotated[list[str] | None, typer.Argument(help="Metrics.")] = None,
     by: Annotated[str | None, typer.Option(help="Dimensions to split by, separated by commas.")] = None,
     grain: Annotated[str | None, typer.Option(help="day, week, month, quarter or year.")] = None,
-    where: Annotated[list[str] | None, typer.Option(help="Keep only these values: channel=phone,email (repeatable).")] = None,
+    where: Annotated[
+        list[str] | None, typer.Option(help="Keep only these values: channel=phone,email (repeatable).")
+    ] = None,
     unit: Annotated[list[str] | None, typer.Option(help="Organisation unit with all below it (repeatable).")] = None,
     first: Annotated[str | None, typer.Option("--from", help="First day (2026-01-01).")] = None,
     last: Annotated[str | None, typer.Option("--to", help="Last day.")] = None,
@@ -338,7 +380,12 @@ def metric(
             if as_json:
                 _print_json(found)
             else:
-                _print_table([{key: row[key] for key in ("name", "label_en", "label_zh", "unit", "formula", "family")} for row in found])
+                _print_table(
+                    [
+                        {key: row[key] for key in ("name", "label_en", "label_zh", "unit", "formula", "family")}
+                        for row in found
+                    ]
+                )
             return
         kept: dict[str, tuple[str, ...]] = {}
         for condition in where or []:
@@ -346,7 +393,9 @@ def metric(
             if not sign:
                 _fail(f"--where {condition!r}; write it as dimension=value,value.", EXIT_USAGE)
             kept[name.strip()] = tuple(value.strip() for value in values.split(","))
-        filters = metrics.Filters(start=_day(first, "--from"), end=_day(last, "--to"), units=tuple(unit or ()), where=kept)
+        filters = metrics.Filters(
+            start=_day(first, "--from"), end=_day(last, "--to"), units=tuple(unit or ()), where=kept
+        )
         try:
             split = [name.strip() for name in by.split(",")] if by else []
             frame = metrics.metric_frame(snapshot, names, by=split, grain=grain, filters=filters)
@@ -387,8 +436,12 @@ def status(as_json: Json = False) -> None:
             "select source, feed, reason, count(*) as row_count from (select source, feed, unnest(string_split(reasons, ', ')) as reason from fct_quarantined_rows)"
             " group by all order by row_count desc, source, feed, reason"
         )
-        facts["freshness"] = snapshot.rows("select source, newest_delivery, last_loaded_at, files_loaded, files_refused, rows_loaded from dim_sources order by source")
-        facts["refused"] = snapshot.rows("select source, file_name, message from fct_loads where file_status = 'refused' order by file_id")
+        facts["freshness"] = snapshot.rows(
+            "select source, newest_delivery, last_loaded_at, files_loaded, files_refused, rows_loaded from dim_sources order by source"
+        )
+        facts["refused"] = snapshot.rows(
+            "select source, file_name, message from fct_loads where file_status = 'refused' order by file_id"
+        )
     except NoSnapshot as error:
         facts["not_ready"] = str(error)
     finally:
@@ -401,13 +454,22 @@ def status(as_json: Json = False) -> None:
         out.print(f"in use by {facts['in_use_by']}")
     if "not_ready" in facts:
         out.print(facts["not_ready"])
-    for title, name in (("feeds", "feeds"), ("quarantined, by reason", "reasons"), ("sources", "freshness"), ("refused files", "refused"), ("last runs", "runs")):
+    for title, name in (
+        ("feeds", "feeds"),
+        ("quarantined, by reason", "reasons"),
+        ("sources", "freshness"),
+        ("refused files", "refused"),
+        ("last runs", "runs"),
+    ):
         if name in facts:
             _print_table(facts[name], title, 40)
 
 
 @app.command()
-def rollback(version: Annotated[str | None, typer.Argument(help="Version; default: the one before the published one.")] = None, as_json: Json = False) -> None:
+def rollback(
+    version: Annotated[str | None, typer.Argument(help="Version; default: the one before the published one.")] = None,
+    as_json: Json = False,
+) -> None:
     """Publish an earlier snapshot again."""
     from orchestration.locking import HomeLocked, home_lock
     from orchestration.serving import publish
@@ -443,7 +505,9 @@ def doctor(as_json: Json = False) -> None:
 
 
 @app.command()
-def backup(target: Annotated[Path, typer.Argument(help="File to write (…/csatlas-raw.duckdb).")], as_json: Json = False) -> None:
+def backup(
+    target: Annotated[Path, typer.Argument(help="File to write (…/csatlas-raw.duckdb).")], as_json: Json = False
+) -> None:
     """Copy the raw database and its ledger, consistent and checked."""
     from orchestration.operations.backup import BackupError, back_up
 
@@ -453,7 +517,9 @@ def backup(target: Annotated[Path, typer.Argument(help="File to write (…/csatl
 @app.command()
 def restore(
     copy: Annotated[Path, typer.Argument(help="Backup to take.")],
-    force: Annotated[bool, typer.Option("--force", help="Replace the raw database that is there (it is kept beside it).")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace the raw database that is there (it is kept beside it).")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Put a backup of the raw database in place; the next refresh rebuilds the warehouse from it."""
@@ -491,7 +557,11 @@ def dbt(context: typer.Context) -> None:
         _fail("give a dbt command, such as `csatlas dbt ls`.", EXIT_USAGE)
     try:
         with home_lock(settings, f"dbt {context.args[0]}"):
-            done = subprocess.run([str(warehouse.DBT_EXECUTABLE), *context.args, *warehouse.dbt_flags(settings)], env=warehouse.dbt_environment(settings), check=False)
+            done = subprocess.run(
+                [str(warehouse.DBT_EXECUTABLE), *context.args, *warehouse.dbt_flags(settings)],
+                env=warehouse.dbt_environment(settings),
+                check=False,
+            )
     except HomeLocked as error:
         _fail(error, EXIT_LOCKED)
     raise typer.Exit(done.returncode)

@@ -61,7 +61,12 @@ def home_lock(settings: Settings, purpose: str) -> Iterator[None]:
         stream.truncate(0)
         stream.write(
             json.dumps(
-                {"purpose": purpose, "pid": os.getpid(), "host": socket.gethostname(), "since": datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S")}
+                {
+                    "purpose": purpose,
+                    "pid": os.getpid(),
+                    "host": socket.gethostname(),
+                    "since": datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S"),
+                }
             )
         )
         stream.flush()

@@ -43,7 +43,11 @@ class RunRecord:
     def __init__(self, settings: Settings, run_id: str) -> None:
         self.settings = settings
         self.path = settings.runs / f"{run_id}.json"
-        self.facts: dict[str, Any] = json.loads(self.path.read_text()) if self.path.exists() else {"run_id": run_id, "started_at": _now(), "outcome": "running"}
+        self.facts: dict[str, Any] = (
+            json.loads(self.path.read_text())
+            if self.path.exists()
+            else {"run_id": run_id, "started_at": _now(), "outcome": "running"}
+        )
 
     def update(self, **facts: object) -> None:
         """Add facts and write the record."""

@@ -132,7 +132,11 @@ def _small_note(t: Translator, kpi: Kpi) -> html.Div:
 def _course(t: Translator, kpi: Kpi) -> html.Img | html.Div:
     known = [value for value in kpi.course if value is not None]
     if not known:
-        return html.Div(className="kpi-course kpi-course-empty", role="img", **{"aria-label": t("kpi.sparkline_empty", name=kpi.name)})
+        return html.Div(
+            className="kpi-course kpi-course-empty",
+            role="img",
+            **{"aria-label": t("kpi.sparkline_empty", name=kpi.name)},
+        )
     words = t(
         "kpi.sparkline",
         name=kpi.name,

@@ -122,7 +122,9 @@ def find_metric(metrics: Mapping[str, Metric], name: str) -> Metric:
 def _check_dimensions(metric: Metric, names: Iterable[str]) -> None:
     for name in names:
         if name not in metric.dimensions:
-            raise MetricError(f"{metric.name} cannot be split or filtered by {name!r}; it knows {', '.join(metric.dimensions)}.")
+            raise MetricError(
+                f"{metric.name} cannot be split or filtered by {name!r}; it knows {', '.join(metric.dimensions)}."
+            )
 
 
 def _conditions(metric: Metric, filters: Filters) -> tuple[str, list[object]]:
@@ -147,7 +149,11 @@ def _conditions(metric: Metric, filters: Filters) -> tuple[str, list[object]]:
         visible = sorted(filters.visible_units)
         clauses.append(f"(row_unit_id = '*' or {below.format(column='row_unit_id')})")
         values += [visible, visible]
-    lists = {"channel": filters.channels, "product_line": filters.product_lines, "customer_kind": filters.customer_kinds}
+    lists = {
+        "channel": filters.channels,
+        "product_line": filters.product_lines,
+        "customer_kind": filters.customer_kinds,
+    }
     for name, wanted in lists.items():
         if wanted and name not in metric.dimensions:
             clauses.append("false")
@@ -181,7 +187,9 @@ def _sum_columns(metric: Metric) -> dict[str, str]:
     return columns
 
 
-def _additive_sql(metric: Metric, filters: Filters, groups: Sequence[str], names: Sequence[str]) -> tuple[str, list[object]]:
+def _additive_sql(
+    metric: Metric, filters: Filters, groups: Sequence[str], names: Sequence[str]
+) -> tuple[str, list[object]]:
     where, values = _conditions(metric, filters)
     selected = [f"{group} as {name}" for group, name in zip(groups, names, strict=True)]
     selected += [f"cast(sum({column}) as double) as {name}" for name, column in _sum_columns(metric).items()]
@@ -189,7 +197,9 @@ def _additive_sql(metric: Metric, filters: Filters, groups: Sequence[str], names
     return f'select {", ".join(selected)} from parts."{metric.model}"{where}{group_by}', values
 
 
-def _percentile_sql(metric: Metric, filters: Filters, groups: Sequence[str], names: Sequence[str]) -> tuple[str, list[object]]:
+def _percentile_sql(
+    metric: Metric, filters: Filters, groups: Sequence[str], names: Sequence[str]
+) -> tuple[str, list[object]]:
     """Discrete percentile: the smallest value with at least that share of the observations at or below it."""
     where, values = _conditions(metric, filters)
     head = "".join(f"{group} as {name}, " for group, name in zip(groups, names, strict=True))
@@ -197,7 +207,7 @@ def _percentile_sql(metric: Metric, filters: Filters, groups: Sequence[str], nam
     partition = f"partition by {', '.join(names)}" if names else ""
     group_by = f" group by {', '.join(names)}" if names else ""
     return (
-        f"with counted as (select {head}value_seconds, sum(n) as n from parts.\"{metric.model}__{metric.measure}\"{where}"
+        f'with counted as (select {head}value_seconds, sum(n) as n from parts."{metric.model}__{metric.measure}"{where}'
         f" group by {listed}value_seconds),"
         f" running as (select *, sum(n) over ({partition} order by value_seconds) as reached, sum(n) over ({partition}) as total from counted)"
         f" select {listed}cast(min(value_seconds) filter (where reached >= ceil({metric.percentile} * total - 1e-9)) as double) as value,"
@@ -206,7 +216,13 @@ def _percentile_sql(metric: Metric, filters: Filters, groups: Sequence[str], nam
 
 
 def _judge(metric: Metric, row: Mapping[str, Any]) -> MetricValue:
-    def result(value: float | None, numerator: float | None, denominator: float | None, bounds: tuple[float, float] | None, n: float) -> MetricValue:
+    def result(
+        value: float | None,
+        numerator: float | None,
+        denominator: float | None,
+        bounds: tuple[float, float] | None,
+        n: float,
+    ) -> MetricValue:
         low, high = bounds or (None, None)
         small = metric.minimum_base is not None and n < metric.minimum_base
         return MetricValue(metric.name, value, numerator, denominator, low, high, n, small)
@@ -275,7 +291,9 @@ def metric_frame(
     plain = [column.strip('"') for column in columns]
     schema: dict[str, Any] = {"metric": pl.String}
     schema |= {name: pl.Date if name == "metric_time" else pl.String for name in plain}
-    schema |= {name: pl.Float64 for name in ("value", "numerator", "denominator", "low", "high", "n")} | {"is_small_base": pl.Boolean}
+    schema |= {name: pl.Float64 for name in ("value", "numerator", "denominator", "low", "high", "n")} | {
+        "is_small_base": pl.Boolean
+    }
     records: list[dict[str, Any]] = []
     for name in names:
         metric = find_metric(metrics, name)

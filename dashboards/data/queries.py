@@ -73,7 +73,9 @@ def snapshot_facts(snapshot: Snapshot) -> SnapshotFacts:
     """What is shown and how old it is. Without any data the day of the build stands for its last day."""
     (row,) = snapshot.rows("select * from meta.snapshot")
     built_on = row["built_at"].date()
-    return SnapshotFacts(**{**row, "data_until": row["data_until"] or built_on, "complete_until": row["complete_until"] or built_on})
+    return SnapshotFacts(
+        **{**row, "data_until": row["data_until"] or built_on, "complete_until": row["complete_until"] or built_on}
+    )
 
 
 def last_day(snapshot: Snapshot) -> date:
@@ -197,7 +199,9 @@ def quarantine_samples(snapshot: Snapshot, *, source: str, feed: str, reason: st
 
 def test_results(snapshot: Snapshot) -> Rows:
     """Tests of the build, failed ones first."""
-    return snapshot.rows("select name, status, severity, failures, message from meta.test_results order by status = 'pass', name")
+    return snapshot.rows(
+        "select name, status, severity, failures, message from meta.test_results order by status = 'pass', name"
+    )
 
 
 def loaded_files(snapshot: Snapshot, *, limit: int) -> Rows:

@@ -34,7 +34,11 @@ def query_sql(snapshot: Snapshot, sql: str, *, max_rows: int = 10_000, timeout: 
     stop = threading.Timer(timeout, cursor.interrupt)
     stop.start()
     try:
-        return cursor.execute(sql).pl().head(max_rows) if max_rows <= 0 else cursor.execute(f"select * from ({sql.rstrip().rstrip(';')}) limit {int(max_rows)}").pl()
+        return (
+            cursor.execute(sql).pl().head(max_rows)
+            if max_rows <= 0
+            else cursor.execute(f"select * from ({sql.rstrip().rstrip(';')}) limit {int(max_rows)}").pl()
+        )
     except duckdb.InterruptException:
         raise QueryError(f"The query was stopped after {timeout:g} seconds; narrow it down.") from None
     except duckdb.Error as error:

@@ -144,7 +144,10 @@ def trend_figure(frame: pl.DataFrame, t: Translator, style: TrendStyle, incomple
         figure.add_bar(
             x=days,
             y=values,
-            marker={"color": [theme.translucent(colour, 0.35) if day in cut else colour for day in days], "line": {"width": 0}},
+            marker={
+                "color": [theme.translucent(colour, 0.35) if day in cut else colour for day in days],
+                "line": {"width": 0},
+            },
             hovertext=[hover_text(t, style, row, row["metric_time"] in cut) for row in rows],
             hovertemplate="%{hovertext}<extra></extra>",
             name=style.name,

@@ -17,6 +17,8 @@ from typing import Any
 
 import yaml
 
+Day = date  # Translator has a method of the same name
+
 LANGUAGES = ("en", "zh")
 DEFAULT_LANGUAGE = "en"
 EMPTY = "—"
@@ -212,26 +214,26 @@ class Translator:
 
     # Dates and times
 
-    def date(self, day: date | None) -> str:
+    def date(self, day: Day | None) -> str:
         if day is None:
             return EMPTY
         if self.language == "zh":
             return f"{day.year}年{day.month}月{day.day}日"
         return f"{day.day} {_MONTHS_EN[day.month - 1]} {day.year}"
 
-    def short_date(self, day: date | None) -> str:
+    def short_date(self, day: Day | None) -> str:
         """Without the year."""
         if day is None:
             return EMPTY
         return f"{day.month}月{day.day}日" if self.language == "zh" else f"{day.day} {_MONTHS_EN[day.month - 1]}"
 
-    def month(self, day: date) -> str:
+    def month(self, day: Day) -> str:
         return f"{day.year}年{day.month}月" if self.language == "zh" else f"{_MONTHS_EN[day.month - 1]} {day.year}"
 
-    def period(self, start: date, end: date) -> str:
+    def period(self, start: Day, end: Day) -> str:
         return self.date(start) if start == end else f"{self.date(start)} – {self.date(end)}"
 
-    def grain_label(self, start: date, grain: str) -> str:
+    def grain_label(self, start: Day, grain: str) -> str:
         """The name of a day, week, month, quarter or year that begins on `start`."""
         if grain == "week":
             last = start + timedelta(days=6)

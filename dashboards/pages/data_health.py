@@ -23,7 +23,11 @@ REASONS = "quarantine-reasons"
 SAMPLES = "quarantine-samples"
 SAMPLE_ROWS = 50
 FILE_ROWS = 500
-_BAD = {"cell-bad": "params.data.tone == 'bad'", "cell-warn": "params.data.tone == 'warn'", "cell-good": "params.data.tone == 'good'"}
+_BAD = {
+    "cell-bad": "params.data.tone == 'bad'",
+    "cell-warn": "params.data.tone == 'warn'",
+    "cell-good": "params.data.tone == 'good'",
+}
 
 
 def render(context: PageContext) -> html.Div:
@@ -33,11 +37,21 @@ def render(context: PageContext) -> html.Div:
         [
             page_head(t("page.data_health.title"), t("page.data_health.lead")),
             section("snapshot", t("health.facts"), html.Div(_facts(context), className="panel")),
-            section("freshness", t("health.freshness"), _freshness(t, queries.freshness(snapshot)), lead=t("health.freshness_lead")),
+            section(
+                "freshness",
+                t("health.freshness"),
+                _freshness(t, queries.freshness(snapshot)),
+                lead=t("health.freshness_lead"),
+            ),
             section("accounting", t("health.accounting"), *_accounting(context), lead=t("health.accounting_lead")),
             section("quarantine", t("health.quarantine"), *_quarantine(context), lead=t("health.quarantine_lead")),
             section("tests", t("health.tests"), *_tests(t, queries.test_results(snapshot))),
-            section("loads", t("health.loads"), _loads(t, queries.loaded_files(snapshot, limit=FILE_ROWS)), lead=t("health.loads_lead")),
+            section(
+                "loads",
+                t("health.loads"),
+                _loads(t, queries.loaded_files(snapshot, limit=FILE_ROWS)),
+                lead=t("health.loads_lead"),
+            ),
             section("runs", t("health.runs"), _runs(t, queries.runs(snapshot))),
         ]
     )
@@ -160,7 +174,11 @@ def samples(context: PageContext, reason: Any) -> list[Any]:
     if not rows:
         return [heading, states.empty(t, t("state.empty.no_rows"))]
     note = t("health.rows_shown", shown=t.integer(len(rows)), total=t.integer(reason["rows"]))
-    return [heading, data_grid(t, "grid-samples", columns, rows, label=t("column.content")), html.P(note, className="lead")]
+    return [
+        heading,
+        data_grid(t, "grid-samples", columns, rows, label=t("column.content")),
+        html.P(note, className="lead"),
+    ]
 
 
 def _tests(t: Translator, rows: Rows) -> list[Any]:
@@ -261,7 +279,10 @@ def register(app: dash.Dash, store: SnapshotStore) -> None:
     """A reason picked in the grid shows its rows."""
 
     @app.callback(
-        Output(SAMPLES, "children"), Input(REASONS, "selectedRows"), State("language", "data"), prevent_initial_call=True
+        Output(SAMPLES, "children"),
+        Input(REASONS, "selectedRows"),
+        State("language", "data"),
+        prevent_initial_call=True,
     )
     def show_samples(selected: Sequence[dict[str, Any]] | None, language: str) -> list[Any]:
         if not selected:

@@ -111,9 +111,7 @@ def trend_panels(context: PageContext, metrics: list[MetricInfo], grain: str, cu
     return [_panel(context.t, metric, courses[metric.name], grain, context.span, cut) for metric in metrics]
 
 
-def _panel(
-    t: Translator, metric: MetricInfo, frame: pl.DataFrame, grain: str, span: Span, cut: set[date]
-) -> html.Div:
+def _panel(t: Translator, metric: MetricInfo, frame: pl.DataFrame, grain: str, span: Span, cut: set[date]) -> html.Div:
     name = metric.label(t)
     style = TrendStyle(
         name=name,

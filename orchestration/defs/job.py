@@ -19,7 +19,12 @@ def tell_readers(context: dg.HookContext) -> None:
         record.finish("failed", message)
         publish.write_status(
             settings,
-            {"outcome": "failed", "run_id": context.run_id, "reasons": [message], "version": publish.published_version(settings)},
+            {
+                "outcome": "failed",
+                "run_id": context.run_id,
+                "reasons": [message],
+                "version": publish.published_version(settings),
+            },
         )
 
 

@@ -61,4 +61,18 @@ def snapshot_asset(upstream: Sequence[dg.AssetKey]) -> dg.AssetsDefinition:
 
 
 def _run_row(record: dict[str, object]) -> dict[str, object]:
-    return {**{name: record.get(name) for name in ("run_id", "started_at", "ended_at", "outcome", "seconds", "rows_loaded", "quarantined", "message")}}
+    return {
+        **{
+            name: record.get(name)
+            for name in (
+                "run_id",
+                "started_at",
+                "ended_at",
+                "outcome",
+                "seconds",
+                "rows_loaded",
+                "quarantined",
+                "message",
+            )
+        }
+    }

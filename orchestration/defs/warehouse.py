@@ -61,10 +61,14 @@ class RefreshConfig(dg.Config):
 
 def warehouse_assets(settings: Settings, manifest: Path) -> dg.AssetsDefinition:
     """All dbt models as one multi-asset."""
-    translator = Translator(DagsterDbtTranslatorSettings(enable_duplicate_source_asset_keys=True, enable_code_references=False))
+    translator = Translator(
+        DagsterDbtTranslatorSettings(enable_duplicate_source_asset_keys=True, enable_code_references=False)
+    )
 
     @dbt_assets(manifest=manifest, dagster_dbt_translator=translator, name="warehouse")
-    def warehouse_models(context: dg.AssetExecutionContext, home: Home, dbt: DbtCliResource, config: RefreshConfig) -> Iterator[Any]:
+    def warehouse_models(
+        context: dg.AssetExecutionContext, home: Home, dbt: DbtCliResource, config: RefreshConfig
+    ) -> Iterator[Any]:
         current = home.settings
         record = runs.RunRecord(current, context.run_id)
         record.stage("build")
@@ -91,9 +95,16 @@ def warehouse_assets(settings: Settings, manifest: Path) -> dg.AssetsDefinition:
             record.finish("held", "; ".join(verdict.reasons))
             publish.write_status(
                 current,
-                {"outcome": "failed", "run_id": context.run_id, "reasons": list(verdict.reasons), "version": publish.published_version(current)},
+                {
+                    "outcome": "failed",
+                    "run_id": context.run_id,
+                    "reasons": list(verdict.reasons),
+                    "version": publish.published_version(current),
+                },
             )
-            raise dg.Failure("The gate is closed, the published snapshot stays: " + "; ".join(verdict.reasons), allow_retries=False)
+            raise dg.Failure(
+                "The gate is closed, the published snapshot stays: " + "; ".join(verdict.reasons), allow_retries=False
+            )
 
     return warehouse_models
 

@@ -107,7 +107,9 @@ def restore(settings: Settings, copy: Path, *, force: bool = False) -> CopyFacts
     if _checksum_path(copy).exists():
         expected = _checksum_path(copy).read_text(encoding="utf-8").split()[0]
         if expected != checksum:
-            raise BackupError(f"{copy} does not have the checksum of {_checksum_path(copy).name}: it was changed or damaged since.")
+            raise BackupError(
+                f"{copy} does not have the checksum of {_checksum_path(copy).name}: it was changed or damaged since."
+            )
     if settings.raw_path.exists() and not force:
         raise BackupError(
             f"{settings.raw_path} exists. `--force` puts the backup in its place and keeps it beside, under another name."

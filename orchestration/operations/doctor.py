@@ -62,7 +62,9 @@ def _space(settings: Settings) -> Iterator[Finding]:
     needed = 2 * _size(settings.warehouse_path) + 2 * newest + (256 << 20)
     words = f"{free / 1e9:.1f} GB free at {there}, a refresh may need {needed / 1e9:.1f} GB"
     if free < needed:
-        yield Finding("error", "space", f"{words}. Make room, lower CSATLAS_KEEP_SNAPSHOTS, or move the home to a larger disk.")
+        yield Finding(
+            "error", "space", f"{words}. Make room, lower CSATLAS_KEEP_SNAPSHOTS, or move the home to a larger disk."
+        )
     else:
         yield Finding("ok", "space", words)
 
@@ -76,7 +78,11 @@ def _lock_and_runs(settings: Settings) -> Iterator[Finding]:
         return
     run = latest[0]
     if run["outcome"] == "running" and held is None:
-        yield Finding("warning", "last run", f"{run['run_id']} was killed in stage {run.get('stage')!r}; run `csatlas refresh` again, nothing needs cleaning up.")
+        yield Finding(
+            "warning",
+            "last run",
+            f"{run['run_id']} was killed in stage {run.get('stage')!r}; run `csatlas refresh` again, nothing needs cleaning up.",
+        )
     elif run["outcome"] in ("failed", "held"):
         yield Finding("error", "last run", f"{run['run_id']} {run['outcome']}: {run.get('message')}")
     else:
@@ -93,24 +99,42 @@ def _databases(settings: Settings) -> Iterator[Finding]:
     try:
         with duckdb.connect(str(settings.raw_path), read_only=True) as connection:
             version = connection.execute("select max(schema_version) from raw_meta.version").fetchone()
-            refused = connection.execute("select source || '/' || file_name from raw_meta.files where status = 'refused' order by 1").fetchall()
+            refused = connection.execute(
+                "select source || '/' || file_name from raw_meta.files where status = 'refused' order by 1"
+            ).fetchall()
     except duckdb.Error as error:
-        yield Finding("error", "raw database", f"{settings.raw_path} cannot be read ({error}). Restore a backup with `csatlas restore`.")
+        yield Finding(
+            "error",
+            "raw database",
+            f"{settings.raw_path} cannot be read ({error}). Restore a backup with `csatlas restore`.",
+        )
         return
     if version is None or version[0] != SCHEMA_VERSION:
-        yield Finding("error", "raw database", f"schema version {version and version[0]}, this csatlas knows {SCHEMA_VERSION}. Install the csatlas that wrote it.")
+        yield Finding(
+            "error",
+            "raw database",
+            f"schema version {version and version[0]}, this csatlas knows {SCHEMA_VERSION}. Install the csatlas that wrote it.",
+        )
     else:
         yield Finding("ok", "raw database", f"{_size(settings.raw_path) / 1e6:,.0f} MB, schema version {version[0]}")
     if refused:
         names = ", ".join(row[0] for row in refused[:5]) + (" …" if len(refused) > 5 else "")
-        yield Finding("warning", "refused files", f"{len(refused)}: {names}. `csatlas status` says why; mended files are tried again at the next refresh.")
+        yield Finding(
+            "warning",
+            "refused files",
+            f"{len(refused)}: {names}. `csatlas status` says why; mended files are tried again at the next refresh.",
+        )
     if settings.warehouse_path.exists():
         try:
             with duckdb.connect(str(settings.warehouse_path), read_only=True) as connection:
                 connection.execute("select count(*) from meta.watermarks").fetchone()
             yield Finding("ok", "warehouse", f"{_size(settings.warehouse_path) / 1e6:,.0f} MB")
         except duckdb.Error as error:
-            yield Finding("error", "warehouse", f"{settings.warehouse_path} cannot be read ({error}). Delete it; the next refresh rebuilds it from raw.")
+            yield Finding(
+                "error",
+                "warehouse",
+                f"{settings.warehouse_path} cannot be read ({error}). Delete it; the next refresh rebuilds it from raw.",
+            )
 
 
 def _configuration(settings: Settings) -> Iterator[Finding]:
@@ -122,7 +146,11 @@ def _configuration(settings: Settings) -> Iterator[Finding]:
         return
     differing = [name for name, feeds in enabled.items() if sorted(feeds) != sorted(declarations[name].feeds)]
     if differing:
-        yield Finding("error", "sources", f"{', '.join(differing)}: the feeds in dbt_project.yml and in the declaration differ; make them equal.")
+        yield Finding(
+            "error",
+            "sources",
+            f"{', '.join(differing)}: the feeds in dbt_project.yml and in the declaration differ; make them equal.",
+        )
     else:
         yield Finding("ok", "sources", f"{len(enabled)} enabled: {', '.join(enabled)}")
     for name in enabled:
@@ -132,21 +160,35 @@ def _configuration(settings: Settings) -> Iterator[Finding]:
     try:
         ZoneInfo(settings.time_zone)
     except (KeyError, ValueError, OSError):
-        yield Finding("error", "CSATLAS_TIME_ZONE", f"{settings.time_zone!r} is no IANA time zone; use one such as Asia/Shanghai.")
+        yield Finding(
+            "error", "CSATLAS_TIME_ZONE", f"{settings.time_zone!r} is no IANA time zone; use one such as Asia/Shanghai."
+        )
     if len(settings.schedule.split()) != 5:
-        yield Finding("error", "CSATLAS_SCHEDULE", f"{settings.schedule!r} is no cron expression of five fields, such as `30 2 * * *`.")
+        yield Finding(
+            "error",
+            "CSATLAS_SCHEDULE",
+            f"{settings.schedule!r} is no cron expression of five fields, such as `30 2 * * *`.",
+        )
 
 
 def _publication(settings: Settings) -> Iterator[Finding]:
     status = read_status(settings.serving)
     if status.get("outcome") == "failed":
-        yield Finding("error", "publication", f"the last refresh failed at {status.get('at')}: {'; '.join(status.get('reasons', []))}")
+        yield Finding(
+            "error",
+            "publication",
+            f"the last refresh failed at {status.get('at')}: {'; '.join(status.get('reasons', []))}",
+        )
     store = SnapshotStore(settings.serving)
     try:
         snapshot = store.current()
         row = snapshot.rows("select is_stale, stale_reasons from meta.snapshot")[0]
         if snapshot.version != publish.published_version(settings):
-            yield Finding("error", "publication", f"the published file is gone, {snapshot.version} stands in for it; run `csatlas refresh` or `csatlas rollback`.")
+            yield Finding(
+                "error",
+                "publication",
+                f"the published file is gone, {snapshot.version} stands in for it; run `csatlas refresh` or `csatlas rollback`.",
+            )
         elif row["is_stale"]:
             yield Finding("warning", "publication", f"{snapshot.version} is marked stale: {row['stale_reasons']}")
         else:
@@ -164,17 +206,25 @@ def _rights(settings: Settings) -> Iterator[Finding]:
         if path.exists() and path.stat().st_mode & 0o007
     ]
     if open_files:
-        yield Finding("warning", "rights", f"{len(open_files)} files are open to everybody, such as {open_files[0]}; `chmod o= …` them.")
+        yield Finding(
+            "warning",
+            "rights",
+            f"{len(open_files)} files are open to everybody, such as {open_files[0]}; `chmod o= …` them.",
+        )
     else:
         yield Finding("ok", "rights", "data files are not open to everybody")
 
 
 def _versions() -> Iterator[Finding]:
     if not warehouse.DBT_EXECUTABLE.exists():
-        yield Finding("error", "dbt", f"{warehouse.DBT_EXECUTABLE} is missing; run `make setup` in {PROJECT_ROOT.name}.")
+        yield Finding(
+            "error", "dbt", f"{warehouse.DBT_EXECUTABLE} is missing; run `make setup` in {PROJECT_ROOT.name}."
+        )
         return
     names = ("csatlas", "dagster", "dagster-dbt", "dbt-core", "dbt-duckdb", "duckdb", "polars", "dash", "plotly")
     yield Finding("ok", "versions", ", ".join(f"{name} {importlib.metadata.version(name)}" for name in names))
     done = subprocess.run([str(warehouse.DBT_EXECUTABLE), "--version"], capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        yield Finding("error", "dbt", f"does not start: {(done.stdout + done.stderr).strip()[:300]}; run `make setup` again.")
+        yield Finding(
+            "error", "dbt", f"does not start: {(done.stdout + done.stderr).strip()[:300]}; run `make setup` again."
+        )

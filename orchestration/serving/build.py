@@ -24,7 +24,15 @@ from orchestration.sources.rawstore import private_folder, quoted
 EVERYBODY = "*"
 """Rights key of rows that belong to no unit and that everybody may see."""
 
-_EVERYBODYS = {"dim_calendar", "dim_sources", "fct_loads", "fct_load_accounting", "fct_file_coverage", "fct_row_flags", "dim_org_units"}
+_EVERYBODYS = {
+    "dim_calendar",
+    "dim_sources",
+    "fct_loads",
+    "fct_load_accounting",
+    "fct_file_coverage",
+    "fct_row_flags",
+    "dim_org_units",
+}
 _METRIC_TYPES = {
     "name": "varchar", "type": "varchar", "label_en": "varchar", "label_zh": "varchar", "description_en": "varchar",
     "description_zh": "varchar", "formula": "varchar", "unit": "varchar", "direction": "varchar", "family": "varchar",
@@ -90,14 +98,22 @@ def _check_parts(connection: duckdb.DuckDBPyConnection, model: SemanticModel) ->
         ).fetchone()
         assert row is not None
         if abs(float(row[0]) - float(row[1])) > 1e-6 * max(1.0, abs(float(row[1]))):
-            raise SnapshotError(f"{model.name}.{measure.name}: the daily parts add up to {row[0]}, the rows to {row[1]}. Nothing was published.")
+            raise SnapshotError(
+                f"{model.name}.{measure.name}: the daily parts add up to {row[0]}, the rows to {row[1]}. Nothing was published."
+            )
 
 
-def _rows_table(connection: duckdb.DuckDBPyConnection, name: str, columns: Mapping[str, str], rows: Sequence[Mapping[str, Any]]) -> None:
-    connection.execute(f"create table meta.{name} ({', '.join(f'{quoted(column)} {kind}' for column, kind in columns.items())})")
+def _rows_table(
+    connection: duckdb.DuckDBPyConnection, name: str, columns: Mapping[str, str], rows: Sequence[Mapping[str, Any]]
+) -> None:
+    connection.execute(
+        f"create table meta.{name} ({', '.join(f'{quoted(column)} {kind}' for column, kind in columns.items())})"
+    )
     if rows:
         marks = ", ".join("?" for _ in columns)
-        connection.executemany(f"insert into meta.{name} values ({marks})", [[row.get(column) for column in columns] for row in rows])
+        connection.executemany(
+            f"insert into meta.{name} values ({marks})", [[row.get(column) for column in columns] for row in rows]
+        )
 
 
 def _write_meta(
@@ -114,8 +130,12 @@ def _write_meta(
         ).fetchall()
     )
     metrics = catalogue_rows(semantic_manifest, targets)
-    _rows_table(connection, "metrics", _METRIC_TYPES, [{**row, "dimensions": json.dumps(row["dimensions"])} for row in metrics])
-    connection.execute("create table meta.values as select * from warehouse.seeds.value_labels order by dimension, value")
+    _rows_table(
+        connection, "metrics", _METRIC_TYPES, [{**row, "dimensions": json.dumps(row["dimensions"])} for row in metrics]
+    )
+    connection.execute(
+        "create table meta.values as select * from warehouse.seeds.value_labels order by dimension, value"
+    )
     _rows_table(
         connection,
         "runs",
@@ -173,7 +193,9 @@ def build_snapshot(
     semantic_manifest = json.loads((settings.dbt_target / "semantic_manifest.json").read_text(encoding="utf-8"))
     models = semantic_models(semantic_manifest)
     counts: dict[str, int] = {}
-    connection = duckdb.connect(str(target), config={"threads": settings.threads, "memory_limit": settings.memory_limit})
+    connection = duckdb.connect(
+        str(target), config={"threads": settings.threads, "memory_limit": settings.memory_limit}
+    )
     try:
         target.chmod(0o600)
         connection.execute("set timezone = 'UTC'")
@@ -195,7 +217,12 @@ def build_snapshot(
                 progress(f"parts of {model.name}")
             _write_parts(connection, model)
             _check_parts(connection, model)
-        facts = {"version": version, "built_at": started.replace(tzinfo=None), "run_id": run_id, "stale_reasons": list(stale_reasons)}
+        facts = {
+            "version": version,
+            "built_at": started.replace(tzinfo=None),
+            "run_id": run_id,
+            "stale_reasons": list(stale_reasons),
+        }
         _write_meta(connection, models, semantic_manifest, facts, runs, test_results)
         connection.execute("detach warehouse; detach raw; checkpoint")
     except BaseException:

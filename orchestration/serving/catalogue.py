@@ -62,7 +62,9 @@ def semantic_models(manifest: Mapping[str, Any]) -> dict[str, SemanticModel]:
             elif kind == "sum":
                 measures[name] = Measure(name, measure["expr"] or name, None)
             else:
-                raise CatalogueError(f"measure {name} of {entry['name']}: agg {kind!r} cannot be served; use sum or percentile.")
+                raise CatalogueError(
+                    f"measure {name} of {entry['name']}: agg {kind!r} cannot be served; use sum or percentile."
+                )
         found[entry["name"]] = SemanticModel(
             name=entry["name"],
             time_column=entry["defaults"]["agg_time_dimension"],
@@ -89,7 +91,9 @@ def catalogue_rows(manifest: Mapping[str, Any], targets: Mapping[str, float]) ->
         if "label_zh" not in meta:
             continue
         name = metric["name"]
-        missing = [key for key in _NEEDED if meta.get(key) in (None, "")] + [key for key in ("label", "description") if not metric.get(key)]
+        missing = [key for key in _NEEDED if meta.get(key) in (None, "")] + [
+            key for key in ("label", "description") if not metric.get(key)
+        ]
         if missing:
             raise CatalogueError(f"metric {name}: {', '.join(missing)} missing in its YAML.")
         for key, accepted in (("unit", UNITS), ("direction", DIRECTIONS), ("interval", INTERVALS)):
@@ -112,7 +116,9 @@ def catalogue_rows(manifest: Mapping[str, Any], targets: Mapping[str, float]) ->
             raise CatalogueError(f"metric {name}: there is no measure {', '.join(unknown)}.")
         model = owner[used[0]]
         if any(owner[part].name != model.name for part in used):
-            raise CatalogueError(f"metric {name}: its measures stand in different marts ({', '.join(owner[part].name for part in used)}).")
+            raise CatalogueError(
+                f"metric {name}: its measures stand in different marts ({', '.join(owner[part].name for part in used)})."
+            )
         if measure is not None:
             percentile = model.measures[measure].percentile
         rows.append(

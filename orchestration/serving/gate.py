@@ -73,10 +73,14 @@ def judge(settings: Settings, now: datetime | None = None) -> Verdict:
         if result["unique_id"].startswith("test."):
             continue
         if result["status"] in ("error", "skipped"):
-            reasons.append(f"{result['unique_id'].split('.')[0]} {name} {result['status']}: {result.get('message') or 'something above it failed'}")
+            reasons.append(
+                f"{result['unique_id'].split('.')[0]} {name} {result['status']}: {result.get('message') or 'something above it failed'}"
+            )
     for row in by_severity.values():
         if row["severity"] == "error" and row["status"] in ("fail", "error", "skipped"):
-            reasons.append(f"test {row['name']} {row['status']}: {row['message'] or 'not run, something above it failed'}")
+            reasons.append(
+                f"test {row['name']} {row['status']}: {row['message'] or 'not run, something above it failed'}"
+            )
     stale: list[str] = []
     if not reasons:
         with duckdb.connect(str(settings.warehouse_path), read_only=True) as warehouse:
@@ -87,6 +91,10 @@ def judge(settings: Settings, now: datetime | None = None) -> Verdict:
             age = None if last_loaded_at is None else (moment - last_loaded_at).total_seconds()
             if age is not None and age <= expected:
                 continue
-            words = "never delivered anything" if age is None else f"delivered last {age / 3600:.0f} hours ago (expected every {expected / 3600:.0f})"
+            words = (
+                "never delivered anything"
+                if age is None
+                else f"delivered last {age / 3600:.0f} hours ago (expected every {expected / 3600:.0f})"
+            )
             (reasons if is_required else stale).append(f"source {source} {words}")
     return Verdict(tuple(reasons), tuple(stale), tuple(tests))

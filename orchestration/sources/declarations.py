@@ -35,7 +35,7 @@ TABLE_OPTIONS = {
     "format": "delimited, fixed_width, parquet, json_lines or excel",
     "encoding": "auto (default) or the name of a text encoding",
     "delimiter": "delimited: one character; default: found from the file",
-    "quote": "delimited: the quoting character, or an empty string for none; default: \"",
+    "quote": 'delimited: the quoting character, or an empty string for none; default: "',
     "header": "delimited, excel: whether the first line names the columns; default: true",
     "skip_lines": "delimited, fixed_width: lines to skip before anything else; default: 0",
     "sheet": "excel: name of the sheet; default: the first",

@@ -75,7 +75,11 @@ def open_raw(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
     settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
     is_new = not settings.raw_path.exists()
     # A checkpoint a file would cost more than the file; the loader checkpoints once, at its end.
-    limits: dict[str, str | bool | int | float | list[str]] = {"threads": settings.threads, "memory_limit": settings.memory_limit, "wal_autocheckpoint": "1GB"}
+    limits: dict[str, str | bool | int | float | list[str]] = {
+        "threads": settings.threads,
+        "memory_limit": settings.memory_limit,
+        "wal_autocheckpoint": "1GB",
+    }
     connection = duckdb.connect(str(settings.raw_path), config=limits)
     try:
         if is_new:
@@ -109,7 +113,9 @@ def _migrate(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
             " label_zh varchar, feeds varchar)"
         )
         connection.execute("create table raw_meta.home (salt varchar, created_at timestamp)")
-        connection.execute("create table raw_meta.seen (path varchar, size_bytes bigint, mtime_ns bigint, content_sha256 varchar)")
+        connection.execute(
+            "create table raw_meta.seen (path varchar, size_bytes bigint, mtime_ns bigint, content_sha256 varchar)"
+        )
         connection.execute("insert into raw_meta.home values (?, current_timestamp)", [secrets.token_hex(32)])
         connection.execute("insert into raw_meta.version values (1)")
     connection.commit()

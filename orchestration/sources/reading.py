@@ -66,14 +66,24 @@ def unpacked(path: Path, scratch: Path) -> Path:
     if suffix == ".zip":
         try:
             with zipfile.ZipFile(path) as archive:
-                members = [info for info in archive.infolist() if not info.is_dir() and not info.filename.startswith("__MACOSX/")]
+                members = [
+                    info
+                    for info in archive.infolist()
+                    if not info.is_dir() and not info.filename.startswith("__MACOSX/")
+                ]
         except zipfile.BadZipFile as error:
-            raise FileRefused(f"{path.name} is not a readable zip archive ({error}). Ask the sender to pack it again.") from None
+            raise FileRefused(
+                f"{path.name} is not a readable zip archive ({error}). Ask the sender to pack it again."
+            ) from None
         if len(members) != 1:
-            raise FileRefused(f"{path.name} holds {len(members)} files; put one file in an archive, or unpack it into the inbox.")
+            raise FileRefused(
+                f"{path.name} holds {len(members)} files; put one file in an archive, or unpack it into the inbox."
+            )
         if members[0].flag_bits & 0x1:
             raise FileRefused(f"{path.name} is encrypted; unpack it into the inbox.")
-        return _copy_bounded(path, lambda: zipfile.ZipFile(path).open(members[0]), scratch / Path(members[0].filename).name)
+        return _copy_bounded(
+            path, lambda: zipfile.ZipFile(path).open(members[0]), scratch / Path(members[0].filename).name
+        )
     return path
 
 
@@ -95,7 +105,9 @@ def _copy_bounded(path: Path, opener: object, target: Path) -> Path:
             raise
         raise FileRefused(f"{path.name} cannot be unpacked ({error}). Ask the sender to pack it again.") from None
     finally:
-        if written and (written > MAX_UNPACKED_BYTES or (written > RATIO_APPLIES_FROM and written > MAX_RATIO * packed)):
+        if written and (
+            written > MAX_UNPACKED_BYTES or (written > RATIO_APPLIES_FROM and written > MAX_RATIO * packed)
+        ):
             target.unlink(missing_ok=True)
     return target
 
@@ -173,7 +185,10 @@ def read_lines(stream: IO[bytes], count: int) -> list[str]:
 def find_delimiter(lines: Iterable[str], quote: str) -> str:
     """The separator that stands equally often, and most often, in the first lines (quoted parts left out)."""
     counted: list[tuple[int, int, str]] = []
-    bare = [re.sub(f"{re.escape(quote)}[^{re.escape(quote)}]*{re.escape(quote)}", "", line) if quote else line for line in lines]
+    bare = [
+        re.sub(f"{re.escape(quote)}[^{re.escape(quote)}]*{re.escape(quote)}", "", line) if quote else line
+        for line in lines
+    ]
     bare = [line for line in bare if line.strip()]
     for candidate in (",", "\t", ";", "|", "^", "~"):
         counts = [line.count(candidate) for line in bare]
@@ -249,7 +264,9 @@ def read_header(path: Path, table: TableDeclaration, delimiter: str | None) -> t
     separator = delimiter or find_delimiter(lines, table.quote)
     if not table.header:
         names = [column.name for column in table.columns]
-        fitting = [line for line in lines if line.strip() and len(split_record(line, separator, table.quote)) == len(names)]
+        fitting = [
+            line for line in lines if line.strip() and len(split_record(line, separator, table.quote)) == len(names)
+        ]
         if not fitting:
             raise FileRefused(
                 f"none of the first {len(lines)} lines has the {len(names)} columns of the declaration when split at {separator!r}"

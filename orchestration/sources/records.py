@@ -65,13 +65,17 @@ def text_lines(path: Path, skip: int, spool: Spool) -> Iterator[str | Damaged]:
                 target = spool(spooled)
                 size = _spooled(stream, line, target)
                 start = line[:KEPT_CONTENT].decode("utf-8", "backslashreplace").replace("\0", "\\0")
-                yield Damaged(f"line of {size:,} bytes (limit {MAX_LINE_BYTES:,}); kept in full in rejects/{target.name}", start)
+                yield Damaged(
+                    f"line of {size:,} bytes (limit {MAX_LINE_BYTES:,}); kept in full in rejects/{target.name}", start
+                )
                 continue
             try:
                 text = line.decode("utf-8")
             except UnicodeDecodeError as error:
                 bad = line.decode("utf-8", "backslashreplace").rstrip("\r\n")
-                yield Damaged(f"bytes that are not {error.encoding} at position {error.start}", bad.replace("\0", "\\0"))
+                yield Damaged(
+                    f"bytes that are not {error.encoding} at position {error.start}", bad.replace("\0", "\\0")
+                )
                 continue
             text = text.rstrip("\r\n")
             if UNDECODABLE in text:
