@@ -63,11 +63,15 @@ class RunRecord:
         stages[name] = _now()
         self.update(stage=name)
 
-    def finish(self, outcome: str, message: str | None = None) -> None:
-        """The run is over: published, failed or held."""
+    def so_far(self) -> dict[str, object]:
+        """End and length of the run if it ended now."""
         started = datetime.strptime(self.facts["started_at"], "%Y-%m-%d %H:%M:%S")
         seconds = (datetime.now(UTC).replace(tzinfo=None) - started).total_seconds()
-        self.update(outcome=outcome, message=message, ended_at=_now(), seconds=round(seconds, 1))
+        return {"ended_at": _now(), "seconds": round(seconds, 1)}
+
+    def finish(self, outcome: str, message: str | None = None) -> None:
+        """The run is over: published, failed or held."""
+        self.update(outcome=outcome, message=message, **self.so_far())
         for old in sorted(self.settings.runs.glob("*.json"), key=lambda path: path.stat().st_mtime)[:-_KEPT]:
             old.unlink()
 

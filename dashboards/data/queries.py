@@ -187,6 +187,13 @@ def quarantine_reasons(snapshot: Snapshot) -> Rows:
     )
 
 
+def reason_labels(snapshot: Snapshot, language: str) -> dict[str, str]:
+    """What the codes in a reason (`amount:invalid`, `rule:end_before_start`) mean, in the reader's language."""
+    label = "label_zh" if language == "zh" else "label_en"
+    rows = snapshot.rows(f"select value, {label} as label from meta.values where dimension = 'reason'")
+    return {row["value"]: row["label"] for row in rows}
+
+
 def quarantine_samples(snapshot: Snapshot, *, source: str, feed: str, reason: str, limit: int) -> Rows:
     """Some rows of one reason; their content is masked."""
     return snapshot.rows(

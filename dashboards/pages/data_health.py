@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import dash
@@ -133,11 +133,12 @@ def _quarantine(context: PageContext) -> list[Any]:
     rows = queries.quarantine_reasons(context.snapshot)
     if not rows:
         return [states.empty(t, t("state.empty.no_rows"))]
-    shown = [{**row, "id": index} for index, row in enumerate(rows)]
+    labels = queries.reason_labels(context.snapshot, t.language)
+    shown = [{**row, "id": index, "meaning": reason_words(row["reason"], labels)} for index, row in enumerate(rows)]
     columns = [
         Column("source", t("column.source"), width=100),
         Column("feed", t("column.feed")),
-        Column("reason", t("column.reason"), "long", width=180),
+        Column("meaning", t("column.reason"), "long", width=190),
         Column("rows", t("column.rows"), "number", width=90),
     ]
     first = rows[0]
@@ -158,6 +159,13 @@ def _quarantine(context: PageContext) -> list[Any]:
     ]
 
 
+def reason_words(reason: str, labels: Mapping[str, str]) -> str:
+    """`amount:invalid` as `amount: cannot be read`; a rule or a damaged record by its label alone."""
+    where, _, code = reason.partition(":")
+    label = labels.get(code, code)
+    return label if where in ("rule", "record") else f"{where}: {label}"
+
+
 def samples(context: PageContext, reason: Any) -> list[Any]:
     """Rows of one reason, their content masked."""
     t = context.t
@@ -170,7 +178,8 @@ def samples(context: PageContext, reason: Any) -> list[Any]:
         Column("key", t("column.key"), width=110),
         Column("content", t("column.content"), "long"),
     ]
-    heading = html.H3(t("health.samples_of", reason=reason["reason"]))
+    words = reason_words(reason["reason"], queries.reason_labels(context.snapshot, t.language))
+    heading = html.H3(t("health.samples_of", reason=words))
     if not rows:
         return [heading, states.empty(t, t("state.empty.no_rows"))]
     note = t("health.rows_shown", shown=t.integer(len(rows)), total=t.integer(reason["rows"]))

@@ -31,7 +31,7 @@ def snapshot_asset(upstream: Sequence[dg.AssetKey]) -> dg.AssetsDefinition:
         built = build.build_snapshot(
             settings,
             run_id=context.run_id,
-            runs=[*before, _run_row({**record.facts, "outcome": "published"})],
+            runs=[*before, _run_row({**record.facts, "outcome": "published", **record.so_far()})],
             test_results=verdict.test_results,
             stale_reasons=verdict.stale,
             progress=lambda name: runs.tell(f"snapshot: {name}"),
