@@ -15,7 +15,7 @@ $(UV):
 	$(UV:uv=pip) install --quiet --disable-pip-version-check "uv>=0.8,<1"
 
 $(READY): pyproject.toml uv.lock | $(UV)
-	$(UV) sync --locked --python $(PYTHON)
+	$(UV) sync --locked --compile-bytecode --python $(PYTHON)
 	@touch $(READY)
 
 setup: $(READY)  ## install everything into .venv

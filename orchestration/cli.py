@@ -275,9 +275,8 @@ def _run_job(settings: Settings, full: bool, sources: list[str] | None) -> dict[
             import dagster as dg
 
             logging.getLogger("dagster").setLevel(logging.ERROR)
-            from orchestration.definitions import build_definitions
+            from orchestration.definitions import defs as definitions
 
-            definitions = build_definitions(settings)
         except (DeclarationError, DbtParseError) as error:
             _fail(error, EXIT_USAGE)
         selection = None

@@ -9,7 +9,7 @@ from orchestration.defs.job import nightly_job, nightly_schedule
 from orchestration.defs.raw import raw_asset
 from orchestration.defs.resources import Home
 from orchestration.defs.serving import snapshot_asset
-from orchestration.defs.warehouse import dbt_resource, warehouse_assets
+from orchestration.defs.warehouse import warehouse_assets
 from orchestration.settings import Settings, load_settings
 from orchestration.sources.declarations import load_declarations
 
@@ -18,7 +18,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
     """All assets, the job and the schedule for one home."""
     manifest = warehouse.ensure_manifest(settings)
     declarations = load_declarations(warehouse.enabled_sources(settings))
-    models = warehouse_assets(settings, manifest)
+    models = warehouse_assets(manifest)
     job = nightly_job()
     return dg.Definitions(
         assets=[
@@ -28,7 +28,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
         ],
         jobs=[job],
         schedules=[nightly_schedule(settings, job)],
-        resources={"home": Home(), "dbt": dbt_resource(settings)},
+        resources={"home": Home()},
         executor=dg.in_process_executor,
     )
 

@@ -1,14 +1,18 @@
-"""The dbt project as assets: one `dbt build` a run, then the gate."""
+"""The dbt project as assets: one `dbt build` a run, then the gate.
 
-import io
+What Dagster shows is what a scheduler asks about: the canonical feeds and the marts, with rows and seconds. The staging
+views and helper models between them are dbt's own matter; its lineage has them all.
+"""
+
+import json
 import re
+import subprocess
 from collections.abc import Iterator, Mapping
-from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtCliResource, dbt_assets
+import duckdb
 
 from orchestration import runs, warehouse
 from orchestration.defs.raw import raw_key
@@ -17,79 +21,162 @@ from orchestration.serving import gate, publish
 from orchestration.settings import Settings
 
 
-class Translator(DagsterDbtTranslator):
-    """Raw tables are the assets of their source; models are grouped by layer."""
-
-    def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> dg.AssetKey:
-        if dbt_resource_props["resource_type"] == "source":
-            name = dbt_resource_props["source_name"]
-            return dg.AssetKey(["raw", "ledger"]) if name == "raw_meta" else raw_key(name)
-        return super().get_asset_key(dbt_resource_props)
-
-    def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str | None:
-        return str(dbt_resource_props["fqn"][1]) if dbt_resource_props["resource_type"] == "model" else "seeds"
-
-
-class _Log(io.TextIOBase):
-    """Where dbt's lines go: a file below the home; the count of done nodes goes to whoever listens to the run."""
-
-    def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = path.open("w", encoding="utf-8")
-
-    def write(self, text: str) -> int:
-        self._file.write(text)
-        done = re.search(r"(\d+) of (\d+) (?:OK|PASS|FAIL|ERROR)\b", text)
-        if done:
-            runs.tell(f"building and testing the warehouse ({done[1]} of {done[2]})")
-        return len(text)
-
-    def flush(self) -> None:
-        if not self._file.closed:
-            self._file.flush()
-
-    def close(self) -> None:
-        self._file.close()
-        super().close()
-
-
 class RefreshConfig(dg.Config):
     """Options of one run."""
 
     full: bool = False
 
 
-def warehouse_assets(settings: Settings, manifest: Path) -> dg.AssetsDefinition:
-    """All dbt models as one multi-asset."""
-    translator = Translator(
-        DagsterDbtTranslatorSettings(enable_duplicate_source_asset_keys=True, enable_code_references=False)
-    )
+def _feed_of(node: Mapping[str, Any]) -> str | None:
+    """Feed that a model is the used version of (`int_calls` -> calls), or None."""
+    name = str(node["name"])
+    is_feed = node["fqn"][1:3] == ["intermediate", "feeds"] and not name.endswith("__received")
+    return name.removeprefix("int_") if is_feed else None
 
-    @dbt_assets(manifest=manifest, dagster_dbt_translator=translator, name="warehouse")
-    def warehouse_models(
-        context: dg.AssetExecutionContext, home: Home, dbt: DbtCliResource, config: RefreshConfig
-    ) -> Iterator[Any]:
+
+def _is_shown(node: Mapping[str, Any]) -> bool:
+    return node["resource_type"] == "model" and (node["schema"] == "marts" or _feed_of(node) is not None)
+
+
+def asset_key(node: Mapping[str, Any]) -> dg.AssetKey:
+    """Asset key of a feed (`feed/calls`) or mart (`marts/fct_calls`)."""
+    feed = _feed_of(node)
+    return dg.AssetKey(["marts", node["name"]] if feed is None else ["feed", feed])
+
+
+def shown_nodes(manifest: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """dbt models that are assets, by their dbt id."""
+    return {unique_id: node for unique_id, node in sorted(manifest["nodes"].items()) if _is_shown(node)}
+
+
+def asset_specs(manifest: Mapping[str, Any]) -> list[dg.AssetSpec]:
+    """One asset for each feed and mart; it depends on the nearest feeds, marts and raw sources above it."""
+    nodes, sources = manifest["nodes"], manifest["sources"]
+    found: dict[str, frozenset[dg.AssetKey]] = {}
+
+    def nearest(unique_id: str) -> frozenset[dg.AssetKey]:
+        """Assets that stand directly above a node when everything that is not shown is left out."""
+        if unique_id not in found:
+            above: set[dg.AssetKey] = set()
+            for parent in nodes[unique_id]["depends_on"].get("nodes", []):
+                if parent in sources:
+                    if sources[parent]["source_name"] != "raw_meta":
+                        above.add(raw_key(sources[parent]["source_name"]))
+                elif _is_shown(nodes[parent]):
+                    above.add(asset_key(nodes[parent]))
+                else:
+                    above |= nearest(parent)
+            found[unique_id] = frozenset(above)
+        return found[unique_id]
+
+    return [
+        dg.AssetSpec(
+            asset_key(node),
+            deps=sorted(nearest(unique_id), key=str),
+            description=node["description"],
+            group_name="marts" if node["schema"] == "marts" else "feeds",
+            kinds={"dbt", "duckdb"},
+        )
+        for unique_id, node in shown_nodes(manifest).items()
+    ]
+
+
+def check_specs(manifest: Mapping[str, Any]) -> list[dg.AssetCheckSpec]:
+    """The dbt tests of feeds and marts, as checks of their assets. Tests of other models count for the gate all the same."""
+    shown = shown_nodes(manifest)
+    return [
+        dg.AssetCheckSpec(node["name"], asset=asset_key(shown[node["attached_node"]]))
+        for _, node in sorted(manifest["nodes"].items())
+        if node["resource_type"] == "test" and node.get("attached_node") in shown
+    ]
+
+
+def _build(settings: Settings, full: bool) -> None:
+    """Run `dbt build`; what it prints goes to a file of its own, the count of done nodes to whoever listens to the run."""
+    command = [
+        str(warehouse.DBT_EXECUTABLE), "--no-use-colors", "--log-level-file", "info",
+        "build", *warehouse.dbt_flags(settings), *(["--full-refresh"] if full else []),
+    ]  # fmt: skip
+    log = settings.dbt_target / "logs" / "refresh.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with (
+        log.open("w", encoding="utf-8") as file,
+        subprocess.Popen(
+            command,
+            env=warehouse.dbt_environment(settings),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            encoding="utf-8",
+        ) as process,
+    ):
+        assert process.stdout is not None
+        for line in process.stdout:
+            file.write(line)
+            done = re.search(r"(\d+) of (\d+) (?:OK|PASS|FAIL|ERROR|WARN|SKIP)\b", line)
+            if done:
+                runs.tell(f"building and testing the warehouse ({done[1]} of {done[2]})")
+
+
+def _row_counts(settings: Settings) -> dict[tuple[str, str], dict[str, int]]:
+    """(schema, name) -> counts: received, used, superseded and quarantined of a feed, rows of a mart that is a table."""
+    with duckdb.connect(str(settings.warehouse_path), read_only=True) as connection:
+        counts: dict[tuple[str, str], dict[str, int]] = {
+            ("marts", name): {"dagster/row_count": int(size)}
+            for name, size in connection.execute(
+                "select table_name, estimated_size from duckdb_tables() where schema_name = 'marts' and database_name = current_database()"
+            ).fetchall()
+        }
+        for feed, *numbers in connection.execute(
+            "select feed, sum(received), sum(used), sum(superseded), sum(quarantined) from marts.fct_load_accounting group by feed"
+        ).fetchall():
+            names = ("received", "used", "superseded", "quarantined")
+            counts["feed", feed] = {name: int(number) for name, number in zip(names, numbers, strict=True)}
+    return counts
+
+
+def _results(settings: Settings, manifest: Mapping[str, Any]) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:  # type: ignore[type-arg]
+    """What became of each asset and check of a build that passed the gate."""
+    nodes, shown = manifest["nodes"], shown_nodes(manifest)
+    counts = _row_counts(settings)
+    # In the order of completion: Dagster wants what stands above first.
+    for result in json.loads((settings.dbt_target / "run_results.json").read_text(encoding="utf-8"))["results"]:
+        node = nodes.get(result["unique_id"])
+        if node is None:
+            continue
+        if result["unique_id"] in shown:
+            key = asset_key(node)
+            yield dg.MaterializeResult(
+                asset_key=key,
+                metadata={"seconds": float(result["execution_time"]), **counts.get((key.path[0], key.path[1]), {})},
+            )
+        elif node.get("attached_node") in shown:
+            yield dg.AssetCheckResult(
+                passed=result["status"] in ("pass", "warn"),
+                asset_key=asset_key(shown[node["attached_node"]]),
+                check_name=node["name"],
+                metadata={"failures": int(result.get("failures") or 0)},
+            )
+
+
+def warehouse_assets(manifest_path: Path) -> dg.AssetsDefinition:
+    """All feeds and marts as one multi-asset."""
+    manifest = json.loads(manifest_path.read_text(encoding="utf-8"))
+
+    @dg.multi_asset(specs=asset_specs(manifest), check_specs=check_specs(manifest), name="warehouse")
+    def warehouse_models(context: dg.AssetExecutionContext, home: Home, config: RefreshConfig) -> Iterator[Any]:
         current = home.settings
         record = runs.RunRecord(current, context.run_id)
         record.stage("build")
         runs.tell("building and testing the warehouse")
-        warehouse.write_expected_fingerprints(current, manifest)
-        arguments = ["build", *warehouse.dbt_flags(current), *(["--full-refresh"] if config.full else [])]
+        warehouse.write_expected_fingerprints(current, manifest_path)
         # Results of an earlier run must not open the gate for this one.
         (current.dbt_target / "run_results.json").unlink(missing_ok=True)
-        invocation = dbt.cli(
-            arguments,
-            context=context,
-            manifest=manifest,
-            target_path=current.dbt_target,
-            raise_on_error=False,
-        )
-        with _Log(current.dbt_target / "logs" / "refresh.log") as log, redirect_stdout(log):
-            yield from invocation.stream()
+        _build(current, config.full)
         record.stage("gate")
         runs.tell("checking the tests")
         if not (current.dbt_target / "run_results.json").exists():
-            raise dg.Failure(f"dbt did not run; its log is {current.dbt_target / 'logs' / 'dbt.log'}")
+            raise dg.Failure(f"dbt did not run; its log is {current.dbt_target / 'logs' / 'refresh.log'}")
         verdict = gate.judge(current)
         failed = [row for row in verdict.test_results if row["status"] != "pass"]
         record.update(tests=len(verdict.test_results), tests_failed=len(failed), stale=list(verdict.stale))
@@ -107,15 +194,6 @@ def warehouse_assets(settings: Settings, manifest: Path) -> dg.AssetsDefinition:
             raise dg.Failure(
                 "The gate is closed, the published snapshot stays: " + "; ".join(verdict.reasons), allow_retries=False
             )
+        yield from _results(current, manifest)
 
     return warehouse_models
-
-
-def dbt_resource(settings: Settings) -> DbtCliResource:
-    """dbt of this very environment, with absolute paths and without telemetry."""
-    return DbtCliResource(
-        project_dir=str(settings.dbt_project_dir),
-        profiles_dir=str(settings.dbt_project_dir),
-        dbt_executable=str(warehouse.DBT_EXECUTABLE),
-        global_config_flags=["--no-send-anonymous-usage-stats", "--no-use-colors"],
-    )

@@ -221,7 +221,7 @@ def _versions() -> Iterator[Finding]:
             "error", "dbt", f"{warehouse.DBT_EXECUTABLE} is missing; run `make setup` in {PROJECT_ROOT.name}."
         )
         return
-    names = ("csatlas", "dagster", "dagster-dbt", "dbt-core", "dbt-duckdb", "duckdb", "polars", "dash", "plotly")
+    names = ("csatlas", "dagster", "dbt-core", "dbt-duckdb", "duckdb", "polars", "dash", "plotly")
     yield Finding("ok", "versions", ", ".join(f"{name} {importlib.metadata.version(name)}" for name in names))
     done = subprocess.run([str(warehouse.DBT_EXECUTABLE), "--version"], capture_output=True, text=True, check=False)
     if done.returncode != 0:

@@ -167,6 +167,7 @@ def load_inbox(
             if progress is not None:
                 progress(done, len(queue), f"{item.table.source}/{item.name}")
             results.append(loader.take(item))
+        loader.ledger.write_seen()
         connection.execute("checkpoint")
     shutil.rmtree(scratch, ignore_errors=True)
     return LoadReport(load_id, tuple(results))
@@ -186,6 +187,8 @@ class _Loader:
         self.load_id = load_id
         self.loaded_at = loaded_at
         self.scratch = scratch
+        self.ledger = rawstore.Ledger(connection)
+        self.columns: dict[tuple[str, str], set[str]] = {}
 
     def take(self, item: _Found) -> FileResult:
         """Load one file unless its content is in already."""
@@ -193,18 +196,13 @@ class _Loader:
         table = item.table
         try:
             before = item.path.stat()
-            sha256 = self._sha256(item.path, before.st_size, before.st_mtime_ns)
+            sha256 = self.ledger.content_of(item.path, before.st_size, before.st_mtime_ns, reading.sha256_of)
         except OSError as error:
             message = f"cannot be read ({error.strerror}); check its rights, it is tried again at the next load"
             return FileResult(table.source, table.name, item.name, "refused", item.delivery, message=message)
-        # A snapshot that equals an earlier one is news when another came between them, so its delivery counts too.
-        if self.connection.execute(
-            "select 1 from raw_meta.files where source = ? and table_name = ? and content_sha256 = ? and status = 'loaded'"
-            " and (delivery = ? or ? = 'delta')",
-            [table.source, table.name, sha256, item.delivery, table.delivery],
-        ).fetchone():
+        if self.ledger.holds(table, sha256, item.delivery):
             return FileResult(table.source, table.name, item.name, "skipped", item.delivery)
-        file_id = rawstore.next_file_id(self.connection)
+        file_id = self.ledger.next_id()
         entry: dict[str, object] = {
             **dict.fromkeys(rawstore.LEDGER_COLUMNS),
             "file_id": file_id, "source": table.source, "table_name": table.name, "file_name": item.name,
@@ -219,21 +217,17 @@ class _Loader:
             self._load(item, file_id, entry)
             after = item.path.stat()
             if (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
-                self.connection.rollback()
+                self._rollback()
                 message = "changed while it was read; it is taken at the next load"
                 return FileResult(table.source, table.name, item.name, "deferred", item.delivery, message=message)
             entry.update(status="loaded", seconds=round(time.monotonic() - started, 3))
-            rawstore.write_ledger(self.connection, entry)
+            self.ledger.write(entry)
             self.connection.commit()
+            self.ledger.committed(entry)
         except FileRefused as refusal:
-            self.connection.rollback()
-            # A file refused again keeps its ledger id; one that loads gets a new id, which is what makes its rows new.
-            earlier = self.connection.execute(
-                "select file_id from raw_meta.files where source = ? and table_name = ? and content_sha256 = ? and status = 'refused'",
-                [table.source, table.name, sha256],
-            ).fetchone()
+            self._rollback()
             entry.update(
-                file_id=earlier[0] if earlier else file_id,
+                file_id=self.ledger.refused_id(table, sha256) or file_id,
                 status="refused",
                 message=str(refusal),
                 row_count=0,
@@ -241,8 +235,9 @@ class _Loader:
                 seconds=round(time.monotonic() - started, 3),
             )
             self.connection.begin()
-            rawstore.write_ledger(self.connection, entry)
+            self.ledger.write(entry)
             self.connection.commit()
+            self.ledger.committed(entry)
         except (duckdb.Error, OSError) as error:
             self._rollback()
             if isinstance(error, OSError) and error.errno not in (errno.ENOSPC, errno.EIO, errno.EDQUOT):
@@ -261,6 +256,7 @@ class _Loader:
         )  # fmt: skip
 
     def _rollback(self) -> None:
+        self.columns.clear()  # a column that the transaction added is gone with it
         try:
             self.connection.rollback()
         except duckdb.Error as error:
@@ -268,22 +264,10 @@ class _Loader:
             if "no transaction" not in str(error).lower():
                 raise LoadAborted(f"The raw database cannot roll back: {error}. Run `csatlas doctor`.") from error
 
-    def _sha256(self, path: Path, size: int, mtime_ns: int) -> str:
-        """Content hash; a file of known path, size and time of change is not read again."""
-        row = self.connection.execute(
-            "select content_sha256 from raw_meta.seen where path = ? and size_bytes = ? and mtime_ns = ?",
-            [str(path), size, mtime_ns],
-        ).fetchone()
-        if row:
-            return str(row[0])
-        sha256 = reading.sha256_of(path)
-        if time.time_ns() - mtime_ns > 2_000_000_000:
-            # A file touched within the last two seconds may change again within the resolution of its clock.
-            self.connection.execute("delete from raw_meta.seen where path = ?", [str(path)])
-            self.connection.execute(
-                "insert into raw_meta.seen values (?, ?, ?, ?)", [str(path), size, mtime_ns, sha256]
-            )
-        return sha256
+    def _columns_of(self, table: TableDeclaration) -> set[str]:
+        if not self.columns:
+            self.columns = {key: set(names) for key, names in rawstore.all_columns(self.connection).items()}
+        return self.columns[f"raw_{table.source}", table.name]
 
     def _load(self, item: _Found, file_id: int, entry: dict[str, object]) -> None:
         table = item.table
@@ -306,7 +290,7 @@ class _Loader:
         self, item: _Found, file_id: int, columns: list[str], relation: str, parameters: list[object] | None = None
     ) -> int:
         """Insert `select <columns>, _record_number, _problem, _content from <relation>` with the load facts."""
-        rawstore.add_columns(self.connection, item.table, columns)
+        rawstore.add_columns(self.connection, item.table, columns, self._columns_of(item.table))
         names = [*columns, *LOAD_COLUMNS]
         facts = f"{file_id}, _record_number, $file, $delivery, $load, cast($loaded_at as timestamp), _problem, _content"
         done = self.connection.execute(
@@ -390,7 +374,7 @@ class _Loader:
             raise
         except duckdb.Error:
             # The strict reader has many ways to refuse a line; each aborts the transaction. The tolerant path says what is wrong.
-            self.connection.rollback()
+            self._rollback()
             self.connection.begin()
             return None
 

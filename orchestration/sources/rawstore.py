@@ -8,11 +8,13 @@ from __future__ import annotations
 import json
 import os
 import secrets
-from collections.abc import Iterable, Iterator, Mapping
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 
 from orchestration.settings import Settings
 from orchestration.sources.declarations import SourceDeclaration, TableDeclaration
@@ -124,64 +126,157 @@ def _migrate(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
 def prepare_tables(connection: duckdb.DuckDBPyConnection, declarations: Mapping[str, SourceDeclaration]) -> None:
     """Create the raw tables of the declarations, add newly declared columns and write down the declared tables.
 
-    Tables of sources that are no longer enabled keep their rows; only their entry in `raw_meta.tables` stays as it was.
+    Tables stay when their declaration goes: what was loaded is kept, it is only no longer read.
     """
+    present = {table: set(columns) for table, columns in all_columns(connection).items()}
+    declared = {
+        (declaration.source, table.name): (
+            declaration.source, table.name, table.delivery, declaration.sha256, declaration.time_zone, declaration.required,
+            declaration.expected_every_seconds, declaration.label["en"], declaration.label["zh"], json.dumps(list(table.feeds)),
+        )
+        for declaration in declarations.values()
+        for table in declaration.tables.values()
+    }  # fmt: skip
+    written = {(row[0], row[1]): row for row in connection.execute("select * from raw_meta.tables").fetchall()}
     connection.begin()
     for declaration in declarations.values():
-        connection.execute(f"create schema if not exists {quoted('raw_' + declaration.source)}")
+        schema = f"raw_{declaration.source}"
+        if not any(name == schema for name, _ in present):
+            connection.execute(f"create schema if not exists {quoted(schema)}")
         for table in declaration.tables.values():
-            columns = [f"{quoted(column.name)} varchar" for column in table.columns]
-            columns += [f"{name} {kind}" for name, kind in LOAD_COLUMNS.items()]
-            connection.execute(f"create table if not exists {raw_table(table)} ({', '.join(columns)})")
-            add_columns(connection, table, [column.name for column in table.columns])
-            connection.execute(
-                "delete from raw_meta.tables where source = ? and table_name = ?", [declaration.source, table.name]
-            )
-            connection.execute(
-                "insert into raw_meta.tables values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                [
-                    declaration.source, table.name, table.delivery, declaration.sha256, declaration.time_zone,
-                    declaration.required, declaration.expected_every_seconds, declaration.label["en"],
-                    declaration.label["zh"], json.dumps(list(table.feeds)),
-                ],
-            )  # fmt: skip
+            names = [column.name for column in table.columns]
+            if (schema, table.name) not in present:
+                columns = [f"{quoted(name)} varchar" for name in names]
+                columns += [f"{name} {kind}" for name, kind in LOAD_COLUMNS.items()]
+                connection.execute(f"create table {raw_table(table)} ({', '.join(columns)})")
+            else:
+                add_columns(connection, table, names, present[schema, table.name])
+            row = declared[declaration.source, table.name]
+            if written.get(row[:2]) != row:
+                connection.execute("delete from raw_meta.tables where source = ? and table_name = ?", list(row[:2]))
+                connection.execute("insert into raw_meta.tables values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", list(row))
+    for source, name in written.keys() - declared.keys():
+        if source in declarations:
+            connection.execute("delete from raw_meta.tables where source = ? and table_name = ?", [source, name])
     connection.commit()
 
 
-def columns_of(connection: duckdb.DuckDBPyConnection, table: TableDeclaration) -> list[str]:
-    """Column names of a raw table, in their order."""
-    rows = connection.execute(
-        "select column_name from information_schema.columns where table_schema = ? and table_name = ? and"
-        " table_catalog = current_database() order by ordinal_position",
-        [f"raw_{table.source}", table.name],
-    ).fetchall()
-    return [str(row[0]) for row in rows]
+def all_columns(connection: duckdb.DuckDBPyConnection) -> dict[tuple[str, str], list[str]]:
+    """Column names of every table of the raw database, in their order, by schema and table."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for schema, table, column in connection.execute(
+        "select schema_name, table_name, column_name from duckdb_columns() where database_name = current_database()"
+        " and starts_with(schema_name, 'raw_') order by schema_name, table_name, column_index"
+    ).fetchall():
+        found.setdefault((str(schema), str(table)), []).append(str(column))
+    return found
 
 
-def add_columns(connection: duckdb.DuckDBPyConnection, table: TableDeclaration, names: Iterable[str]) -> list[str]:
-    """Add the text columns that the raw table does not have yet; returns those added."""
-    present = {name.lower() for name in columns_of(connection, table)}
-    added = [name for name in names if name.lower() not in present]
-    for name in added:
-        connection.execute(f"alter table {raw_table(table)} add column {quoted(name)} varchar")
-    return added
+def add_columns(
+    connection: duckdb.DuckDBPyConnection, table: TableDeclaration, names: Iterable[str], present: set[str]
+) -> None:
+    """Add the text columns that the raw table does not have yet (`present`, which grows by them)."""
+    folded = {name.lower() for name in present}
+    for name in names:
+        if name.lower() not in folded:
+            connection.execute(f"alter table {raw_table(table)} add column {quoted(name)} varchar")
+            folded.add(name.lower())
+            present.add(name)
 
 
-def next_file_id(connection: duckdb.DuckDBPyConnection) -> int:
-    """Ledger id for the next file: one more than the largest."""
-    row = connection.execute("select coalesce(max(file_id), 0) + 1 from raw_meta.files").fetchone()
-    assert row is not None
-    return int(row[0])
+class Ledger:
+    """The ledger of one load: read once, so that a file known already costs no statement; written row by row.
 
+    A refused file keeps its id while it is refused again; one that loads gets a new id, which is what makes its rows new.
+    """
 
-def write_ledger(connection: duckdb.DuckDBPyConnection, entry: Mapping[str, object]) -> None:
-    """Write one ledger row; a refused file that is tried again replaces its own row."""
-    connection.execute(
-        "delete from raw_meta.files where source = ? and table_name = ? and content_sha256 = ? and status = 'refused'",
-        [entry["source"], entry["table_name"], entry["content_sha256"]],
-    )
-    marks = ", ".join("?" for _ in LEDGER_COLUMNS)
-    connection.execute(f"insert into raw_meta.files values ({marks})", [entry[name] for name in LEDGER_COLUMNS])
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self._connection = connection
+        self._loaded: set[tuple[str, str, str, str]] = set()
+        self._refused: dict[tuple[str, str, str], int] = {}
+        self._last_id = 0
+        for file_id, source, table, sha256, delivery, status in connection.execute(
+            "select file_id, source, table_name, content_sha256, delivery, status from raw_meta.files"
+        ).fetchall():
+            self._last_id = max(self._last_id, file_id)
+            if status == "loaded":
+                self._loaded |= {(source, table, sha256, delivery), (source, table, sha256, "")}
+            else:
+                self._refused[source, table, sha256] = file_id
+        self._seen = {
+            row[0]: (row[1], row[2], row[3])
+            for row in connection.execute(
+                "select path, size_bytes, mtime_ns, content_sha256 from raw_meta.seen"
+            ).fetchall()
+        }
+        self._newly_seen: set[str] = set()
+
+    def holds(self, table: TableDeclaration, sha256: str, delivery: str) -> bool:
+        """Whether this content is loaded already. A snapshot that equals an earlier one is news when another came between
+        them, so its delivery counts too."""
+        return (table.source, table.name, sha256, "" if table.delivery == "delta" else delivery) in self._loaded
+
+    def refused_id(self, table: TableDeclaration, sha256: str) -> int | None:
+        """Ledger id under which this content was refused before."""
+        return self._refused.get((table.source, table.name, sha256))
+
+    def next_id(self) -> int:
+        """Ledger id for the next file: one more than the largest."""
+        return self._last_id + 1
+
+    def write(self, entry: Mapping[str, object]) -> None:
+        """Write one row; that of the same content refused before goes."""
+        source, table, sha256 = str(entry["source"]), str(entry["table_name"]), str(entry["content_sha256"])
+        if (source, table, sha256) in self._refused:
+            self._connection.execute(
+                "delete from raw_meta.files where source = ? and table_name = ? and content_sha256 = ? and status = 'refused'",
+                [source, table, sha256],
+            )
+        marks = ", ".join("?" for _ in LEDGER_COLUMNS)
+        self._connection.execute(
+            f"insert into raw_meta.files values ({marks})", [entry[name] for name in LEDGER_COLUMNS]
+        )
+
+    def committed(self, entry: Mapping[str, object]) -> None:
+        """Remember a row whose transaction is committed."""
+        source, table, sha256 = str(entry["source"]), str(entry["table_name"]), str(entry["content_sha256"])
+        file_id = int(str(entry["file_id"]))
+        self._last_id = max(self._last_id, file_id)
+        self._refused.pop((source, table, sha256), None)
+        if entry["status"] == "loaded":
+            self._loaded |= {(source, table, sha256, str(entry["delivery"])), (source, table, sha256, "")}
+        else:
+            self._refused[source, table, sha256] = file_id
+
+    def content_of(self, path: Path, size: int, mtime_ns: int, digest: Callable[[Path], str]) -> str:
+        """Content hash; a file of known path, size and time of change is not read again."""
+        known = self._seen.get(str(path))
+        if known is not None and known[:2] == (size, mtime_ns):
+            return known[2]
+        sha256 = digest(path)
+        if time.time_ns() - mtime_ns > 2_000_000_000:
+            # A file touched within the last two seconds may change again within the resolution of its clock.
+            self._seen[str(path)] = (size, mtime_ns, sha256)
+            self._newly_seen.add(str(path))
+        return sha256
+
+    def write_seen(self) -> None:
+        """Keep the hashes of this load for the next; losing them costs time only, so they have one transaction at its end."""
+        if not self._newly_seen:
+            return
+        rows = [(path, *self._seen[path]) for path in sorted(self._newly_seen)]
+        fresh = pa.table(
+            dict(zip(("path", "size_bytes", "mtime_ns", "content_sha256"), zip(*rows, strict=True), strict=True))
+        )
+        self._connection.begin()
+        self._connection.register("csatlas_seen", fresh)
+        self._connection.execute("delete from raw_meta.seen where path in (select path from csatlas_seen)")
+        self._connection.execute(
+            "insert into raw_meta.seen select path, size_bytes, mtime_ns, content_sha256 from csatlas_seen"
+        )
+        self._connection.unregister("csatlas_seen")
+        self._connection.commit()
+        self._newly_seen.clear()
 
 
 def private_folder(path: Path) -> Path:

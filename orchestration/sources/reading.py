@@ -112,6 +112,18 @@ def _copy_bounded(path: Path, opener: object, target: Path) -> Path:
     return target
 
 
+def _reads_as_utf8(path: Path) -> bool:
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    try:
+        with path.open("rb") as stream:
+            while chunk := stream.read(CHUNK):
+                decoder.decode(chunk)
+            decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
 def detect_encoding(path: Path) -> str:
     """Encoding of a text file: by its byte-order mark, else UTF-8 if that mostly reads, else GB18030 or Latin-1 by their byte pairs."""
     with path.open("rb") as stream:
@@ -122,6 +134,8 @@ def detect_encoding(path: Path) -> str:
         return "utf-16"
     if len(head) >= 4 and head.count(b"\0") > len(head) // 4:
         return "utf-16-le" if head[1::2].count(b"\0") >= head[0::2].count(b"\0") else "utf-16-be"
+    if _reads_as_utf8(path):
+        return "utf-8"
     valid = invalid = paired = single = 0
     decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
     with path.open("rb") as stream:

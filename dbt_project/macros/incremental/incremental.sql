@@ -34,6 +34,7 @@
 
 {#- All partition dates in which any version of a changed key ever lay. -#}
 {% macro touched_partitions() -%}
+    {%- set mark = watermark() -%}
     {%- set touched_by = model.config.meta.get('touched_by') -%}
     {%- if not touched_by -%}
         {%- set feed = feed_of_model() -%}
@@ -43,19 +44,19 @@
     {%- set key = touched_by['key'] -%}
     select distinct r._partition_date
     from {{ received_of(feed) }} as r
-    where r._file_id > {{ watermark() }}
+    where r._file_id > {{ mark }}
     union
     select distinct r._partition_date
     from {{ received_of(feed) }} as r
     where {{ quick_hash(['r.source'] + _as_text('r', key)) }} in (
         select {{ quick_hash(['c.source'] + _as_text('c', key)) }}
         from {{ received_of(feed) }} as c
-        where c._file_id > {{ watermark() }}
+        where c._file_id > {{ mark }}
         {%- for via_feed, columns in touched_by.get('via', {}).items() %}
         union all
         select {{ quick_hash(['v.source'] + _as_text('v', columns)) }}
         from {{ received_of(via_feed) }} as v
-        where v._file_id > {{ watermark() }}
+        where v._file_id > {{ mark }}
         {%- endfor %}
     )
     union
@@ -67,7 +68,7 @@
         t.delivery_mode = 'snapshot'
         and exists (
             select 1 from {{ source('raw_meta', 'files') }} as f
-            where f.source = t.source and f.table_name = t.table_name and f.status = 'loaded' and f.file_id > {{ watermark() }}
+            where f.source = t.source and f.table_name = t.table_name and f.status = 'loaded' and f.file_id > {{ mark }}
         )
 {%- endmacro %}
 
