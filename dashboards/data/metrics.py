@@ -138,17 +138,17 @@ def _conditions(metric: Metric, filters: Filters) -> tuple[str, list[object]]:
         clauses.append("metric_time <= ?")
         values.append(filters.end)
     below = (
-        "{column} in (select u.org_unit_id from main.dim_org_units as u, (select unnest(?) as unit) as w"
-        " where contains(u.path, '/' || w.unit || '/') union all select unnest(?))"
+        "{column} in (with recursive below as (select unnest(?) as unit union"
+        " select u.org_unit_id from main.dim_org_units as u inner join below on u.parent_unit_id = below.unit) select unit from below)"
     )
     if filters.units:
         clauses.append(below.format(column="org_unit_id") if "org_unit_id" in metric.dimensions else "false")
         if "org_unit_id" in metric.dimensions:
-            values += [list(filters.units), list(filters.units)]
+            values.append(list(filters.units))
     if filters.visible_units is not None:
         visible = sorted(filters.visible_units)
         clauses.append(f"(row_unit_id = '*' or {below.format(column='row_unit_id')})")
-        values += [visible, visible]
+        values.append(visible)
     lists = {
         "channel": filters.channels,
         "product_line": filters.product_lines,

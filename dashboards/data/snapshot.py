@@ -116,6 +116,7 @@ def open_snapshot(path: Path, *, threads: int = 2, memory_limit: str = "2GB") ->
         row = connection.execute("select current_setting('lock_configuration')").fetchone()
         if row is not None and not row[0]:
             connection.execute("set timezone = 'UTC'")
+            connection.execute("set enable_progress_bar = false")
             connection.execute("set lock_configuration = true")
     return Snapshot(path.stem.removeprefix(PREFIX), path, path.parent, connection)
 
@@ -129,7 +130,6 @@ class SnapshotStore:
         self._memory_limit = memory_limit
         self._lock = threading.Lock()
         self._open: Snapshot | None = None
-        self._before: Snapshot | None = None
 
     def current(self) -> Snapshot:
         """The snapshot to read now.
@@ -137,20 +137,23 @@ class SnapshotStore:
         Raises:
             NoSnapshot: nothing is published, or its file and all others are gone.
         """
-        path = published_path(self.serving)
         with self._lock:
-            if self._open is None or self._open.path != path:
-                opened = open_snapshot(path, threads=self._threads, memory_limit=self._memory_limit)
-                # Whoever still reads the version before keeps it until the next change.
-                if self._before is not None:
-                    self._before.close()
-                self._before, self._open = self._open, opened
+            path = published_path(self.serving)
+            while self._open is None or self._open.path != path:
+                # An earlier version is not closed here: whoever still reads it holds it, and the last of them gives it back.
+                try:
+                    self._open = open_snapshot(path, threads=self._threads, memory_limit=self._memory_limit)
+                except (NoSnapshot, duckdb.IOException):
+                    # Between the look at the link and the opening, newer versions may have come and this one gone.
+                    newer = published_path(self.serving)
+                    if newer == path:
+                        raise
+                    path = newer
             return self._open
 
     def close(self) -> None:
         """Give all files back."""
         with self._lock:
-            for snapshot in (self._open, self._before):
-                if snapshot is not None:
-                    snapshot.close()
-            self._open = self._before = None
+            if self._open is not None:
+                self._open.close()
+            self._open = None

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import json
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -186,7 +187,8 @@ def build_snapshot(
     started = datetime.now(UTC)
     private_folder(settings.serving)
     for left in settings.serving.glob(".building-*"):
-        left.unlink()
+        # A killed build leaves its file, its log, and the folder it spilled to.
+        shutil.rmtree(left) if left.is_dir() else left.unlink()
     version = started.strftime("%Y%m%dT%H%M%S%f")[:-3] + "Z"
     target = settings.serving / f".building-{version}.duckdb"
     manifest = json.loads((settings.dbt_target / "manifest.json").read_text(encoding="utf-8"))
@@ -199,6 +201,7 @@ def build_snapshot(
     try:
         target.chmod(0o600)
         connection.execute("set timezone = 'UTC'")
+        connection.execute("set enable_progress_bar = false")  # it would draw over our own progress, and into --json
         for name, path in (("warehouse", settings.warehouse_path), ("raw", settings.raw_path)):
             connection.execute(f"attach '{str(path).replace(chr(39), chr(39) * 2)}' as {name} (read_only)")
         connection.execute("create schema parts; create schema meta")

@@ -12,7 +12,7 @@ from typing import Any
 UNITS = ("count", "share", "seconds", "minutes", "score", "points", "currency")
 DIRECTIONS = ("up", "down", "none")
 INTERVALS = ("wilson", "mean", "nps", "none")
-_NEEDED = ("description_zh", "unit", "direction", "family", "formula", "interval", "version")
+_NEEDED = ("label_zh", "description_zh", "unit", "direction", "family", "formula", "interval", "version")
 
 
 class CatalogueError(ValueError):
@@ -75,7 +75,7 @@ def semantic_models(manifest: Mapping[str, Any]) -> dict[str, SemanticModel]:
 
 
 def catalogue_rows(manifest: Mapping[str, Any], targets: Mapping[str, float]) -> list[dict[str, Any]]:
-    """One row per metric that has a Chinese label (dbt's helper metrics, one a measure, have none and stay out).
+    """One row per metric; dbt's helper metrics, one a measure (`create_metric: true`), stay out.
 
     Args:
         targets: target that holds now, by metric.
@@ -88,9 +88,9 @@ def catalogue_rows(manifest: Mapping[str, Any], targets: Mapping[str, float]) ->
     rows = []
     for metric in manifest["metrics"]:
         meta = (metric.get("config") or {}).get("meta") or {}
-        if "label_zh" not in meta:
-            continue
         name = metric["name"]
+        if metric.get("description") == f"Metric created from measure {name}":
+            continue
         missing = [key for key in _NEEDED if meta.get(key) in (None, "")] + [
             key for key in ("label", "description") if not metric.get(key)
         ]
@@ -100,6 +100,17 @@ def catalogue_rows(manifest: Mapping[str, Any], targets: Mapping[str, float]) ->
             if meta[key] not in accepted:
                 raise CatalogueError(f"metric {name}: {key} {meta[key]!r}; use one of {', '.join(accepted)}.")
         parameters = metric["type_params"]
+        parts = [parameters.get(part) or {} for part in ("measure", "numerator", "denominator")]
+        if any(part.get("filter") for part in (metric, *parts)):
+            raise CatalogueError(
+                f"metric {name}: a `filter` is not served; write the condition into a measure (`case when … then 1 else 0 end`)."
+            )
+        if any(
+            part.get(key)
+            for part in parts
+            for key in ("offset_window", "offset_to_grain", "fill_nulls_with", "join_to_timespine")
+        ):
+            raise CatalogueError(f"metric {name}: offsets, fill_nulls_with and join_to_timespine are not served.")
         measure = numerator = denominator = percentile = None
         if metric["type"] == "simple":
             measure = parameters["measure"]["name"]

@@ -6,9 +6,9 @@ Belongs here: the decision and its reasons in words. Does not belong here: runni
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -35,25 +35,48 @@ class Verdict:
         return not self.reasons
 
 
-def read_test_results(run_results: Path, manifest: Path) -> list[dict[str, Any]]:
-    """Outcome of each dbt test (name, status, severity, failures, message)."""
-    nodes = json.loads(manifest.read_text(encoding="utf-8"))["nodes"]
+_EXPECTED = ("model", "seed", "test", "unit_test")
+_NAMED = 5
+
+
+def _severity(node: Mapping[str, Any]) -> str:
+    return str((node.get("config") or {}).get("severity", "error")).lower()
+
+
+def _test_results(nodes: Mapping[str, Any], results: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     found = []
-    for result in json.loads(run_results.read_text(encoding="utf-8"))["results"]:
+    for result in results:
         node = nodes.get(result["unique_id"])
         if node is None or node["resource_type"] not in ("test", "unit_test"):
             continue
-        severity = str((node.get("config") or {}).get("severity", "error")).lower()
         found.append(
             {
                 "name": node["name"],
                 "status": result["status"],
-                "severity": severity,
+                "severity": _severity(node),
                 "failures": result.get("failures") or 0,
                 "message": result.get("message"),
             }
         )
     return sorted(found, key=lambda row: (row["status"] == "pass", row["name"]))
+
+
+def _without_result(nodes: Mapping[str, Any], results: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Reasons for models, seeds and error-severity tests that the build says nothing about: it did not reach its end, or
+    built a selection only. What was not tested is not published."""
+    told = {result["unique_id"] for result in results}
+    missing: dict[str, list[str]] = {}
+    for unique_id, node in nodes.items():
+        kind = node["resource_type"]
+        if kind not in _EXPECTED or node["config"].get("materialized") == "ephemeral" or unique_id in told:
+            continue
+        if kind in ("test", "unit_test") and _severity(node) != "error":
+            continue
+        missing.setdefault(kind.replace("_", " "), []).append(node["name"])
+    return [
+        f"no result of {len(names)} {kind}s ({', '.join(sorted(names)[:_NAMED])}{', …' if len(names) > _NAMED else ''}): the build did not reach them"
+        for kind, names in sorted(missing.items())
+    ]
 
 
 def judge(settings: Settings, now: datetime | None = None) -> Verdict:
@@ -63,11 +86,10 @@ def judge(settings: Settings, now: datetime | None = None) -> Verdict:
         now: the moment (UTC) against which lateness is measured; default: now.
     """
     moment = (now or datetime.now(UTC)).replace(tzinfo=None)
-    run_results = settings.dbt_target / "run_results.json"
-    results = json.loads(run_results.read_text(encoding="utf-8"))["results"]
-    tests = read_test_results(run_results, settings.dbt_target / "manifest.json")
-    by_severity = {row["name"]: row for row in tests}
-    reasons = []
+    nodes = json.loads((settings.dbt_target / "manifest.json").read_text(encoding="utf-8"))["nodes"]
+    results = json.loads((settings.dbt_target / "run_results.json").read_text(encoding="utf-8"))["results"]
+    tests = _test_results(nodes, results)
+    reasons = _without_result(nodes, results)
     for result in results:
         name = result["unique_id"].split(".")[2]
         if result["unique_id"].startswith("test."):
@@ -76,7 +98,7 @@ def judge(settings: Settings, now: datetime | None = None) -> Verdict:
             reasons.append(
                 f"{result['unique_id'].split('.')[0]} {name} {result['status']}: {result.get('message') or 'something above it failed'}"
             )
-    for row in by_severity.values():
+    for row in tests:
         if row["severity"] == "error" and row["status"] in ("fail", "error", "skipped"):
             reasons.append(
                 f"test {row['name']} {row['status']}: {row['message'] or 'not run, something above it failed'}"

@@ -87,6 +87,7 @@ def open_raw(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
         if is_new:
             settings.raw_path.chmod(0o600)
         connection.execute("set timezone = 'UTC'")
+        connection.execute("set enable_progress_bar = false")  # it would draw over our own progress, and into --json
         connection.execute(f"set temp_directory = '{str(settings.home / 'tmp').replace(chr(39), chr(39) * 2)}'")
         _migrate(connection, settings.raw_path)
         yield connection

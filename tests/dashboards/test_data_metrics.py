@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
+import duckdb
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dashboards.data.metrics import Filters, MetricError, catalogue, metric_frame, metric_value
-from dashboards.data.snapshot import Snapshot, SnapshotStore
+from dashboards.data.snapshot import Snapshot, SnapshotStore, open_snapshot
 from dashboards.data.sql import QueryError, query_sql
 
 
@@ -189,3 +192,52 @@ def test_free_sql_is_one_bounded_select(snapshot: Snapshot) -> None:
             query_sql(snapshot, reaching_out)
     with pytest.raises(QueryError, match="stopped after"):
         query_sql(snapshot, "select count(*) from range(1000000000) a, range(1000000) b", timeout=0.3)
+
+
+def test_free_sql_with_a_comment_an_interval_or_an_effect(snapshot: Snapshot) -> None:
+    assert query_sql(snapshot, "select 1 as n -- the end")["n"].to_list() == [1]
+    assert query_sql(snapshot, "select 1 as n; -- the end")["n"].to_list() == [1]
+    found = query_sql(snapshot, "select interval 3 day as gap, {'a': interval 1 day} as nested, time '12:00' as noon")
+    assert found["gap"].to_list() == ["3 days"]
+    for effect in (
+        "from enable_logging(storage = 'file', storage_path = 'x')",
+        """select * from "enable_logging"('HTTP')""",
+        "select write_log('x')",
+        "select * from truncate_duckdb_logs()",
+    ):
+        with pytest.raises(QueryError, match="refused wherever it stands"):
+            query_sql(snapshot, effect)
+
+
+def test_units_are_matched_whole(tmp_path: Path) -> None:
+    """A unit code may hold any character; only the units below it by their parents belong to it."""
+    path = tmp_path / "csatlas-1.duckdb"
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("create schema parts; create schema meta")
+        connection.execute(
+            "create table dim_org_units as select * from (values ('hq', null), ('a', 'hq'), ('a/b', 'hq'), ('c', 'a'),"
+            " ('d', 'a/b'), ('x', 'y'), ('y', 'x')) as t (org_unit_id, parent_unit_id)"
+        )
+        connection.execute(
+            "create table parts.fct_calls as select date '2026-01-01' as metric_time, org_unit_id, org_unit_id as row_unit_id,"
+            " 1 as calls from dim_org_units"
+        )
+        connection.execute("""
+            create table meta.metrics as
+            select 'calls' as name, 'count' as type, 'Calls' as label_en, '呼叫' as label_zh, '' as description_en,
+                '' as description_zh, '' as formula, 'count' as unit, 'none' as direction, 'calls' as family, true as is_default,
+                'metric_time' as clock, 'none' as "interval", 0 as minimum_base, null::double as target, 1 as version,
+                null::integer as headline, 'fct_calls' as model, 'calls' as measure, null::varchar as numerator,
+                null::varchar as denominator, null::double as percentile, '["org_unit_id"]' as dimensions
+        """)
+    with closing(open_snapshot(path)) as snapshot:
+
+        def calls(**filters: Any) -> float | None:
+            return metric_value(snapshot, "calls", Filters(**filters)).value
+
+        assert calls(units=("a",)) == 2  # a and c
+        assert calls(units=("b",)) in (None, 0)
+        assert calls(units=("a/b",)) == 2
+        assert calls(units=("hq",)) == 5
+        assert calls(units=("x",)) == 2  # a cycle ends
+        assert calls(visible_units=frozenset({"a"})) == 2

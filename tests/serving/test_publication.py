@@ -9,10 +9,12 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
 
+import dashboards.data.snapshot as snapshot_module
 from dashboards.data.snapshot import NoSnapshot, SnapshotStore
 from orchestration.serving import publish
 from orchestration.settings import Settings
@@ -53,6 +55,35 @@ def test_publishing_switches_readers_and_keeps_the_last_versions(desk: Settings)
         "who reads an old version keeps it"
     )
     assert publish.versions(desk) == ["20260102T000000000Z", "20260103T000000000Z"]
+    store.close()
+
+
+def test_a_reader_keeps_its_version_however_many_follow(desk: Settings) -> None:
+    store = SnapshotStore(desk.serving)
+    publish.publish(desk, "20260103T000000000Z")
+    reading = store.current()
+    for number in (4, 5, 6):
+        fake_version(desk, f"2026010{number}T000000000Z")
+        publish.publish(desk, f"2026010{number}T000000000Z")
+        assert seen(store) == f"2026010{number}T000000000Z"
+    assert reading.rows("select version from what")[0]["version"] == "20260103T000000000Z"
+    assert not reading.path.exists(), "the file is gone from the folder, its reader has it still"
+    store.close()
+
+
+def test_a_version_that_goes_while_it_is_opened_is_no_trouble(desk: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    publish.publish(desk, "20260102T000000000Z")
+    opened = snapshot_module.open_snapshot
+
+    def too_late(path: Path, **options: Any) -> Any:
+        if path.name == "csatlas-20260102T000000000Z.duckdb":
+            publish.publish(desk, "20260103T000000000Z")
+            path.unlink()
+        return opened(path, **options)
+
+    monkeypatch.setattr(snapshot_module, "open_snapshot", too_late)
+    store = SnapshotStore(desk.serving)
+    assert seen(store) == "20260103T000000000Z"
     store.close()
 
 
@@ -137,7 +168,11 @@ def test_a_build_killed_half_way_leaves_the_published_snapshot(demo_copy: Callab
             break
     process.wait()
     assert publish.published_version(settings) == before
-    assert list(settings.serving.glob(".building-*")) != []
+    left = list(settings.serving.glob(".building-*"))
+    assert left != []
+    spilled = settings.serving / f"{left[0].name}.tmp"
+    spilled.mkdir()
+    (spilled / "duckdb_temp_storage_DEFAULT-0.tmp").write_bytes(b"x")
     done = subprocess.run(
         [sys.executable, "-c", script, str(settings.home)], check=True, capture_output=True, text=True
     )

@@ -1,0 +1,83 @@
+"""The gate: what was not built or not tested is not published."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orchestration.serving import gate
+from orchestration.settings import Settings
+
+
+@pytest.fixture
+def results(
+    demo_settings: Settings, tmp_path: Path
+) -> Callable[[Callable[[list[dict[str, Any]]], object]], gate.Verdict]:
+    """Judge the demo company's warehouse with run results that were changed."""
+    found = json.loads((demo_settings.dbt_target / "run_results.json").read_text(encoding="utf-8"))
+
+    def judged(change: Callable[[list[dict[str, Any]]], object]) -> gate.Verdict:
+        home = tmp_path / "home"
+        (home / "dbt_target").mkdir(parents=True)
+        changed = change(found["results"])
+        written = {**found, "results": found["results"] if changed is None else changed}
+        (home / "dbt_target" / "run_results.json").write_text(json.dumps(written), encoding="utf-8")
+        (home / "dbt_target" / "manifest.json").symlink_to(demo_settings.dbt_target / "manifest.json")
+        (home / "warehouse.duckdb").symlink_to(demo_settings.warehouse_path)
+        return gate.judge(Settings(home=home))
+
+    return judged
+
+
+def set_status(results: list[dict[str, Any]], kind: str, name: str, status: str, message: str) -> None:
+    entry = next(r for r in results if r["unique_id"].startswith(f"{kind}.csatlas.{name}"))
+    entry.update(status=status, message=message, failures=3)
+
+
+def test_a_whole_build_is_published(results: Callable[..., gate.Verdict]) -> None:
+    verdict = results(lambda found: None)
+    assert verdict.is_open, verdict.reasons
+    assert len(verdict.test_results) >= 25
+
+
+def test_a_build_that_stopped_half_way_is_not(results: Callable[..., gate.Verdict]) -> None:
+    verdict = results(lambda found: found[:12])
+    assert not verdict.is_open
+    assert any("models (" in reason and "did not reach them" in reason for reason in verdict.reasons)
+    assert any(" tests (" in reason for reason in verdict.reasons)
+
+
+def test_a_build_without_its_tests_is_not(results: Callable[..., gate.Verdict]) -> None:
+    verdict = results(lambda found: [entry for entry in found if not entry["unique_id"].startswith("test.")])
+    assert not verdict.is_open and len(verdict.reasons) == 1
+    assert "facts_equal_used_rows" in verdict.reasons[0]
+
+
+def test_one_test_that_did_not_run_is_named(results: Callable[..., gate.Verdict]) -> None:
+    verdict = results(
+        lambda found: [entry for entry in found if "every_received_row_is_accounted_for" not in entry["unique_id"]]
+    )
+    assert verdict.reasons == (
+        "no result of 1 tests (every_received_row_is_accounted_for): the build did not reach them",
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "status", "words"),
+    [
+        ("test", "facts_equal_used_rows", "fail", "test facts_equal_used_rows fail: Got 3 results"),
+        ("test", "facts_equal_used_rows", "error", "test facts_equal_used_rows error: Got 3 results"),
+        ("model", "fct_calls", "error", "model fct_calls error: Got 3 results"),
+        ("model", "fct_calls", "skipped", "model fct_calls skipped: Got 3 results"),
+    ],
+)
+def test_a_failure_closes_the_gate(
+    results: Callable[..., gate.Verdict], kind: str, name: str, status: str, words: str
+) -> None:
+    verdict = results(lambda found: set_status(found, kind, name, status, "Got 3 results"))
+    assert verdict.reasons == (words,)
+    assert not verdict.is_open
