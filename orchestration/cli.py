@@ -557,7 +557,7 @@ def dbt(context: typer.Context) -> None:
     try:
         with home_lock(settings, f"dbt {context.args[0]}"):
             done = subprocess.run(
-                [str(warehouse.DBT_EXECUTABLE), *context.args, *warehouse.dbt_flags(settings)],
+                warehouse.dbt_command(*context.args, *warehouse.dbt_flags(settings)),
                 env=warehouse.dbt_environment(settings),
                 check=False,
             )

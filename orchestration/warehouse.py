@@ -62,6 +62,11 @@ def dbt_environment(settings: Settings, env: Mapping[str, str] | None = None) ->
     }
 
 
+def dbt_command(*arguments: str) -> list[str]:
+    """Command that runs dbt as a child which ends with this process."""
+    return [sys.executable, "-m", "orchestration.dbt_program", str(os.getpid()), *arguments]
+
+
 def dbt_flags(settings: Settings) -> list[str]:
     """Options every dbt command gets: absolute paths, the home's target folder, the variables."""
     flags = [
@@ -99,7 +104,7 @@ def ensure_manifest(settings: Settings) -> Path:
     settings.dbt_target.mkdir(parents=True, exist_ok=True)
     stamp.unlink(missing_ok=True)
     done = subprocess.run(
-        [str(DBT_EXECUTABLE), "--quiet", "parse", *dbt_flags(settings)],
+        dbt_command("--quiet", "parse", *dbt_flags(settings)),
         env=dbt_environment(settings), capture_output=True, text=True, check=False,
     )  # fmt: skip
     if done.returncode != 0:

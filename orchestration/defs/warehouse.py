@@ -93,10 +93,10 @@ def check_specs(manifest: Mapping[str, Any]) -> list[dg.AssetCheckSpec]:
 
 def _build(settings: Settings, full: bool) -> None:
     """Run `dbt build`; what it prints goes to a file of its own, the count of done nodes to whoever listens to the run."""
-    command = [
-        str(warehouse.DBT_EXECUTABLE), "--no-use-colors", "--log-level-file", "info",
+    command = warehouse.dbt_command(
+        "--no-use-colors", "--log-level-file", "info",
         "build", *warehouse.dbt_flags(settings), *(["--full-refresh"] if full else []),
-    ]  # fmt: skip
+    )  # fmt: skip
     log = settings.dbt_target / "logs" / "refresh.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     with (

@@ -51,7 +51,7 @@ def test_status_adds_up(demo_home: Path) -> None:
 
 @pytest.mark.slow
 def test_a_second_refresh_changes_nothing_and_a_new_day_only_adds(
-    demo_copy: Callable[[], Path], demo_home: Path
+    demo_copy: Callable[[], Path], demo_home: Path, tmp_path: Path
 ) -> None:
     home = demo_copy()
     record = refreshed(home)
@@ -61,6 +61,10 @@ def test_a_second_refresh_changes_nothing_and_a_new_day_only_adds(
     grown = refreshed(home)
     assert grown["rows_loaded"] > 0
     assert grown["used"] > record["used"]
+    whole = tmp_path / "whole"
+    shutil.copytree(home, whole, symlinks=True)
+    refreshed(whole, "--full")
+    assert differing_tables(home, whole) == {}
 
 
 @pytest.mark.slow
@@ -78,10 +82,11 @@ def test_killed_at_every_stage_and_run_again_equals_a_run_that_never_died(tmp_pa
     for number, stage in enumerate(STAGES[:-1]):
         process = subprocess.Popen(
             [str(CSATLAS), "refresh"], env={**os.environ, "CSATLAS_HOME": str(home)}, cwd=PROJECT_ROOT,
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         reached = _wait_for_stage(home, process, stage, known=number)
-        os.killpg(process.pid, signal.SIGKILL)
+        # Only the command itself: the dbt it started must not live on and write without the home's lock.
+        os.kill(process.pid, signal.SIGKILL)
         process.wait()
         assert reached, f"the run ended before it was seen in stage {stage}"
     refreshed(home)

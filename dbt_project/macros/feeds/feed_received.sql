@@ -72,8 +72,8 @@ select
     {%- else %}
     date '1900-01-01' as _partition_date,
     {%- endif %}
-    list_concat(_cast_reasons, _contract_reasons) as _reasons,
-    list_concat(_cast_flags, _contract_flags) as _flags
+    {{ lists_together('_cast_reasons', '_contract_reasons') }} as _reasons,
+    {{ lists_together('_cast_flags', '_contract_flags') }} as _flags
 from judged
 {%- endmacro %}
 
