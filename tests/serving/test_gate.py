@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from orchestration.serving import gate
@@ -81,3 +83,36 @@ def test_a_failure_closes_the_gate(
     verdict = results(lambda found: set_status(found, kind, name, status, "Got 3 results"))
     assert verdict.reasons == (words,)
     assert not verdict.is_open
+
+
+def late(tmp_path: Path, demo_settings: Settings, required: bool, last_loaded_at: datetime | None) -> gate.Verdict:
+    """Judge a whole build of a warehouse with one source, 30 hours after midnight of 1 May."""
+    home = tmp_path / "home"
+    (home / "dbt_target").mkdir(parents=True)
+    for name in ("run_results.json", "manifest.json"):
+        (home / "dbt_target" / name).symlink_to(demo_settings.dbt_target / name)
+    with duckdb.connect(str(home / "warehouse.duckdb")) as connection:
+        connection.execute("create schema marts")
+        connection.execute(
+            "create table marts.dim_sources as select 'helpline' as source, ?::boolean as is_required,"
+            " ?::timestamp as last_loaded_at, 86400 as expected_every_seconds",
+            [required, last_loaded_at],
+        )
+    return gate.judge(Settings(home=home), now=datetime(2026, 5, 2, 6, tzinfo=UTC))
+
+
+def test_a_required_source_that_is_late_holds_the_publication(tmp_path: Path, demo_settings: Settings) -> None:
+    verdict = late(tmp_path, demo_settings, True, datetime(2026, 5, 1))
+    assert verdict.reasons == ("source helpline delivered last 30 hours ago (expected every 24)",)
+    assert not verdict.is_open
+
+
+def test_another_source_that_is_late_is_published_with_a_mark(tmp_path: Path, demo_settings: Settings) -> None:
+    verdict = late(tmp_path, demo_settings, False, None)
+    assert verdict.is_open
+    assert verdict.stale == ("source helpline never delivered anything",)
+
+
+def test_a_source_in_time_is_neither(tmp_path: Path, demo_settings: Settings) -> None:
+    verdict = late(tmp_path, demo_settings, True, datetime(2026, 5, 1, 7))
+    assert verdict.is_open and verdict.stale == ()

@@ -313,6 +313,26 @@ def test_an_unreadable_file_does_not_stop_the_others(desk: Desk) -> None:
     assert "check its rights" in first.message
 
 
+def test_a_file_that_is_still_written_waits_for_the_next_load(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = desk.deliver("people_20260101.csv", PEOPLE)
+    desk.deliver("people_20260102.csv.part", PEOPLE)
+    read = reading.read_header
+
+    def read_while_it_grows(file: Path, *rest: Any) -> Any:
+        with path.open("a", encoding="utf-8") as stream:
+            stream.write("3,Cy,1\n")
+        return read(file, *rest)
+
+    monkeypatch.setattr(reading, "read_header", read_while_it_grows)
+    (result,) = desk.load().files
+    assert (result.status, result.rows) == ("deferred", 0)
+    assert "changed while it was read" in str(result.message)
+    assert desk.ask("select count(*) from raw_desk.people") == [(0,)]
+    monkeypatch.undo()
+    (result,) = desk.load().files
+    assert (result.status, result.rows) == ("loaded", 3)
+
+
 def test_deliveries_are_taken_in_their_order(desk: Desk) -> None:
     for day in ("20260103", "20260101", "20260102"):
         desk.deliver(f"people_{day}.csv", PEOPLE.replace("Ann", day))

@@ -5,7 +5,7 @@ with nodes as (select * from {{ ref('int_customer_nodes') }}),
 overrides as (
     select
         o.decision,
-        a.node as node,
+        a.node,
         b.node as other
     from {{ ref('identity_overrides') }} as o
     inner join nodes as a on o.source = a.source and o.customer_id = a.customer_id
@@ -57,7 +57,12 @@ spokes as (
         on hubs.identifier_kind = kept_holders.identifier_kind and hubs.identifier_key = kept_holders.identifier_key
     where hubs.hub <> kept_holders.node
     union all
-    select node, other, 'confirmed' as evidence from overrides where decision = 'confirm'
+    select
+        node,
+        other,
+        'confirmed' as evidence
+    from overrides
+    where decision = 'confirm'
 )
 
 select node, other, evidence from spokes

@@ -6,7 +6,13 @@ with seen as (
     from {{ ref('int_customers__received') }}
     where customer_id is not null and not _is_deleted
     union all
-    select source, customer_id, _file_id, _record_number from {{ ref('int_customer_identifiers__received') }} where customer_id is not null
+    select
+        source,
+        customer_id,
+        _file_id,
+        _record_number
+    from {{ ref('int_customer_identifiers__received') }}
+    where customer_id is not null
 ),
 
 first_seen as (

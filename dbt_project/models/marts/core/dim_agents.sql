@@ -10,4 +10,4 @@ select
     left_on is null as is_employed
 from {{ ref('int_agents') }}
 where _status = 'used'
-qualify row_number() over (partition by agent_id order by valid_from desc nulls last, source) = 1
+qualify row_number() over (partition by agent_id order by valid_from desc nulls last, source asc) = 1

@@ -3,7 +3,7 @@
 with recursive newest as (
     select *
     from {{ ref('dim_org_unit_history') }}
-    qualify row_number() over (partition by org_unit_id order by valid_from desc, source) = 1
+    qualify row_number() over (partition by org_unit_id order by valid_from desc, source asc) = 1
 ),
 
 walk as (

@@ -3,7 +3,10 @@
 -- The log has one pair of times a call, those of the service, so the call begins there and its wait is unknown. 984 lines have neither number
 -- nor outcome: their key is the line itself. PHANTOM is no customer's call.
 with lines as (
-    select * from {{ log_lines(source('retail_bank', 'calls'), ['date_received', 'complaint_id', 'rand_client', 'phonefinal', 'vru_line', 'call_id', 'priority', 'type', 'outcome', 'server', 'ser_start', 'ser_exit', 'ser_time']) }} as numbered
+    select * from {{ log_lines(source('retail_bank', 'calls'), [
+        'date_received', 'complaint_id', 'rand_client', 'phonefinal', 'vru_line', 'call_id', 'priority', 'type', 'outcome',
+        'server', 'ser_start', 'ser_exit', 'ser_time',
+    ]) }} as numbered
 )
 
 select
