@@ -100,7 +100,7 @@ def _build(settings: Settings, full: bool) -> None:
     log = settings.dbt_target / "logs" / "refresh.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     with (
-        log.open("w", encoding="utf-8") as file,
+        log.open("w", encoding="utf-8", buffering=1) as file,
         subprocess.Popen(
             command,
             env=warehouse.dbt_environment(settings),

@@ -8,7 +8,8 @@
         partitions_of: feed whose partition dates the model has
         key: columns that identify a row of that feed
         via: further feeds that change the row, {feed: [their columns, in the order of key]}
-    An `int_<feed>` needs no such entry: its own received rows touch it. -#}
+    An `int_<feed>` needs no such entry: its own received rows touch it. `meta={'append_only': true}` says that rows of new
+    files are added and nothing is ever taken back. -#}
 
 {% macro meta_table(name) -%} {{ target.database }}.meta.{{ name }} {%- endmacro %}
 
@@ -83,7 +84,7 @@
 {% macro received_of(feed) -%} {{ target.database }}.intermediate.int_{{ feed }}__received {%- endmacro %}
 
 {% macro before_model() -%}
-    {%- if execute and model.config.materialized == 'incremental' and is_incremental() and not model.name.endswith('__received') -%}
+    {%- if execute and model.config.materialized == 'incremental' and is_incremental() and not (model.name.endswith('__received') or model.config.meta.get('append_only')) -%}
         delete from {{ this }} where _partition_date in ({{ touched_partitions() }})
     {%- endif -%}
 {%- endmacro %}
