@@ -6,7 +6,7 @@ import dagster as dg
 
 from orchestration import warehouse
 from orchestration.defs.job import nightly_job, nightly_schedule
-from orchestration.defs.raw import raw_asset
+from orchestration.defs.raw import raw_assets
 from orchestration.defs.resources import Home
 from orchestration.defs.serving import snapshot_asset
 from orchestration.defs.warehouse import warehouse_assets
@@ -22,7 +22,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
     job = nightly_job()
     return dg.Definitions(
         assets=[
-            *(raw_asset(declaration, declarations) for declaration in declarations.values()),
+            raw_assets(declarations),
             models,
             snapshot_asset(sorted(models.keys, key=lambda key: key.to_user_string())),
         ],

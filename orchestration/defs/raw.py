@@ -1,13 +1,14 @@
-"""One asset a source: its inbox files in the raw database."""
+"""One asset a source: its inbox files in the raw database. One step loads them all, since closing the database costs by its size."""
 
-from collections.abc import Iterable
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import dagster as dg
 
 from orchestration import runs
 from orchestration.defs.resources import Home
 from orchestration.sources.declarations import SourceDeclaration, load_declarations
-from orchestration.sources.files import load_inbox
+from orchestration.sources.files import LoadReport, load_inbox
 
 
 def raw_key(source: str) -> dg.AssetKey:
@@ -15,49 +16,65 @@ def raw_key(source: str) -> dg.AssetKey:
     return dg.AssetKey(["raw", source])
 
 
-def raw_asset(declaration: SourceDeclaration, enabled: Iterable[str]) -> dg.AssetsDefinition:
-    """The asset that loads one source."""
-    names = list(enabled)
+def _facts(report: LoadReport, source: str) -> dict[str, Any]:
+    """What the run record keeps of one source."""
+    results = [result for result in report.files if result.source == source]
+    loaded = [result for result in results if result.status == "loaded"]
+    return {
+        "files_loaded": len(loaded),
+        "rows_loaded": sum(result.rows for result in loaded),
+        "damaged": sum(result.damaged for result in loaded),
+        "refused": [
+            {"file": result.file, "message": result.message} for result in results if result.status == "refused"
+        ],
+        "unmatched": [result.file for result in results if result.status == "unmatched"],
+    }
 
-    @dg.asset(
-        key=raw_key(declaration.source),
-        group_name="raw",
-        description=f"{declaration.label['en']}: {len(declaration.tables)} tables, as sent.",
-        kinds={"duckdb", "file"},
+
+def raw_assets(declarations: Mapping[str, SourceDeclaration]) -> dg.AssetsDefinition:
+    """The assets that load the enabled sources."""
+    names = list(declarations)
+
+    @dg.multi_asset(
+        name="raw",
+        can_subset=True,
+        specs=[
+            dg.AssetSpec(
+                raw_key(declaration.source),
+                group_name="raw",
+                description=f"{declaration.label['en']}: {len(declaration.tables)} tables, as sent.",
+                kinds={"duckdb", "file"},
+                skippable=True,
+            )
+            for declaration in declarations.values()
+        ],
     )
-    def raw_source(context: dg.AssetExecutionContext, home: Home) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    def raw_sources(context: dg.AssetExecutionContext, home: Home) -> Iterator[Any]:
         settings = home.settings
         record = runs.RunRecord(settings, context.run_id)
-        if record.facts.get("stage") is None:
-            record.stage("load")
-        declarations = load_declarations(names)
+        record.stage("load")
+        chosen = [name for name in names if raw_key(name) in context.selected_asset_keys]
         report = load_inbox(
             settings,
-            declarations,
+            load_declarations(names),
             context.run_id,
-            only=[declaration.source],
+            only=chosen,
             progress=lambda done, total, name: runs.tell(f"loading {name} ({done + 1} of {total})"),
         )
         for result in report.files:
             if result.status in ("refused", "unmatched", "deferred"):
                 context.log.warning(f"{result.source}/{result.file} {result.status}: {result.message}")
-        loaded, refused = report.of_status("loaded"), report.of_status("refused")
-        facts = record.facts.setdefault("sources", {})
-        facts[declaration.source] = {
-            "files_loaded": len(loaded),
-            "rows_loaded": report.rows,
-            "damaged": sum(result.damaged for result in loaded),
-            "refused": [{"file": result.file, "message": result.message} for result in refused],
-            "unmatched": [result.file for result in report.of_status("unmatched")],
-        }
-        record.update(rows_loaded=sum(int(entry["rows_loaded"]) for entry in facts.values()))
-        return dg.MaterializeResult(
-            metadata={
-                "files loaded": len(loaded),
-                "files refused": len(refused),
-                "rows loaded": report.rows,
-                "damaged records": sum(result.damaged for result in loaded),
-            }
-        )
+        facts = {name: _facts(report, name) for name in chosen}
+        record.update(sources=facts, rows_loaded=report.rows)
+        for name, found in facts.items():
+            yield dg.MaterializeResult(
+                asset_key=raw_key(name),
+                metadata={
+                    "files loaded": found["files_loaded"],
+                    "files refused": len(found["refused"]),
+                    "rows loaded": found["rows_loaded"],
+                    "damaged records": found["damaged"],
+                },
+            )
 
-    return raw_source
+    return raw_sources

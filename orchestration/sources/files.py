@@ -226,18 +226,20 @@ class _Loader:
             self.ledger.committed(entry)
         except FileRefused as refusal:
             self._rollback()
+            before_id, before_message = self.ledger.refused(table, sha256) or (file_id, None)
             entry.update(
-                file_id=self.ledger.refused_id(table, sha256) or file_id,
+                file_id=before_id,
                 status="refused",
                 message=str(refusal),
                 row_count=0,
                 damaged_count=0,
                 seconds=round(time.monotonic() - started, 3),
             )
-            self.connection.begin()
-            self.ledger.write(entry)
-            self.connection.commit()
-            self.ledger.committed(entry)
+            if before_message != str(refusal):  # the same refusal again is no news
+                self.connection.begin()
+                self.ledger.write(entry)
+                self.connection.commit()
+                self.ledger.committed(entry)
         except (duckdb.Error, OSError) as error:
             self._rollback()
             if isinstance(error, OSError) and error.errno not in (errno.ENOSPC, errno.EIO, errno.EDQUOT):

@@ -194,16 +194,16 @@ class Ledger:
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self._connection = connection
         self._loaded: set[tuple[str, str, str, str]] = set()
-        self._refused: dict[tuple[str, str, str], int] = {}
+        self._refused: dict[tuple[str, str, str], tuple[int, str]] = {}
         self._last_id = 0
-        for file_id, source, table, sha256, delivery, status in connection.execute(
-            "select file_id, source, table_name, content_sha256, delivery, status from raw_meta.files"
+        for file_id, source, table, sha256, delivery, status, message in connection.execute(
+            "select file_id, source, table_name, content_sha256, delivery, status, message from raw_meta.files"
         ).fetchall():
             self._last_id = max(self._last_id, file_id)
             if status == "loaded":
                 self._loaded |= {(source, table, sha256, delivery), (source, table, sha256, "")}
             else:
-                self._refused[source, table, sha256] = file_id
+                self._refused[source, table, sha256] = (file_id, str(message))
         self._seen = {
             row[0]: (row[1], row[2], row[3])
             for row in connection.execute(
@@ -217,8 +217,8 @@ class Ledger:
         them, so its delivery counts too."""
         return (table.source, table.name, sha256, "" if table.delivery == "delta" else delivery) in self._loaded
 
-    def refused_id(self, table: TableDeclaration, sha256: str) -> int | None:
-        """Ledger id under which this content was refused before."""
+    def refused(self, table: TableDeclaration, sha256: str) -> tuple[int, str] | None:
+        """Ledger id under which this content was refused before, and why."""
         return self._refused.get((table.source, table.name, sha256))
 
     def next_id(self) -> int:
@@ -247,7 +247,7 @@ class Ledger:
         if entry["status"] == "loaded":
             self._loaded |= {(source, table, sha256, str(entry["delivery"])), (source, table, sha256, "")}
         else:
-            self._refused[source, table, sha256] = file_id
+            self._refused[source, table, sha256] = (file_id, str(entry["message"]))
 
     def content_of(self, path: Path, size: int, mtime_ns: int, digest: Callable[[Path], str]) -> str:
         """Content hash; a file of known path, size and time of change is not read again."""
