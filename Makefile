@@ -4,7 +4,7 @@ UV := .tools/uv/bin/uv
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help setup run demo refresh serve test check bench docs clean
+.PHONY: help setup run demo refresh serve test check sql bench docs clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -42,6 +42,9 @@ check: $(READY)  ## format, lint, types, import contracts, fast tests
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -m "not slow and not e2e and not real_data" -q
+
+sql: $(READY)  ## lint the dbt models (half a minute)
+	$(BIN)/sqlfluff lint dbt_project/models --disable-progress-bar --processes 2
 
 bench: $(READY)  ## measure; prints JSON
 	$(BIN)/python -m tests.bench

@@ -115,7 +115,7 @@ def open_snapshot(path: Path, *, threads: int = 2, memory_limit: str = "2GB") ->
         # Within a process DuckDB gives every connection to one file the same database, which may be set up already.
         row = connection.execute("select current_setting('lock_configuration')").fetchone()
         if row is not None and not row[0]:
-            connection.execute("set timezone = 'UTC'")
+            connection.execute("set global timezone = 'UTC'")  # a cursor has no setting of the session it came from
             connection.execute("set enable_progress_bar = false")
             connection.execute("set lock_configuration = true")
     return Snapshot(path.stem.removeprefix(PREFIX), path, path.parent, connection)

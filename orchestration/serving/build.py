@@ -11,6 +11,7 @@ import importlib.metadata
 import json
 import shutil
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -74,6 +75,12 @@ def _rights_key(name: str, columns: Sequence[str]) -> str:
     return "org_unit_id" if "org_unit_id" in columns else "cast(null as varchar)"
 
 
+def _set_up(session: duckdb.DuckDBPyConnection) -> None:
+    """Settings that each session has of its own: a cursor does not inherit them."""
+    session.execute("set timezone = 'UTC'")
+    session.execute("set enable_progress_bar = false")  # it would draw over our own progress, and into --json
+
+
 def _write_parts(connection: duckdb.DuckDBPyConnection, model: SemanticModel) -> None:
     """Daily sums of the additive measures, and one exact histogram per percentile measure."""
     dimensions = ", ".join(quoted(name) for name in model.dimensions)
@@ -92,15 +99,18 @@ def _write_parts(connection: duckdb.DuckDBPyConnection, model: SemanticModel) ->
 
 
 def _check_parts(connection: duckdb.DuckDBPyConnection, model: SemanticModel) -> None:
-    for measure in model.additive:
-        row = connection.execute(
-            f"select (select coalesce(sum({quoted(measure.name)}), 0) from parts.{quoted(model.name)}),"
-            f" (select coalesce(sum({measure.expression}), 0) from main.{quoted(model.name)} where {quoted(model.time_column)} is not null)"
-        ).fetchone()
-        assert row is not None
-        if abs(float(row[0]) - float(row[1])) > 1e-6 * max(1.0, abs(float(row[1]))):
+    if not model.additive:
+        return
+    dated = f"from main.{quoted(model.name)} where {quoted(model.time_column)} is not null"
+    of_parts = ", ".join(f"coalesce(sum({quoted(measure.name)}), 0)" for measure in model.additive)
+    of_rows = ", ".join(f"coalesce(sum({measure.expression}), 0)" for measure in model.additive)
+    parts = connection.execute(f"select {of_parts} from parts.{quoted(model.name)}").fetchone()
+    rows = connection.execute(f"select {of_rows} {dated}").fetchone()
+    assert parts is not None and rows is not None
+    for measure, part, whole in zip(model.additive, parts, rows, strict=True):
+        if abs(float(part) - float(whole)) > 1e-6 * max(1.0, abs(float(whole))):
             raise SnapshotError(
-                f"{model.name}.{measure.name}: the daily parts add up to {row[0]}, the rows to {row[1]}. Nothing was published."
+                f"{model.name}.{measure.name}: the daily parts add up to {part}, the rows to {whole}. Nothing was published."
             )
 
 
@@ -200,21 +210,29 @@ def build_snapshot(
     )
     try:
         target.chmod(0o600)
-        connection.execute("set timezone = 'UTC'")
-        connection.execute("set enable_progress_bar = false")  # it would draw over our own progress, and into --json
+        _set_up(connection)
         for name, path in (("warehouse", settings.warehouse_path), ("raw", settings.raw_path)):
             connection.execute(f"attach '{str(path).replace(chr(39), chr(39) * 2)}' as {name} (read_only)")
         connection.execute("create schema parts; create schema meta")
-        for name, columns, sort in _public_marts(manifest):
+
+        def copied(mart: tuple[str, list[str], list[str]]) -> int:
+            name, columns, sort = mart
             if progress is not None:
                 progress(name)
             listed = ", ".join(quoted(column) for column in columns)
             order = f" order by {', '.join(quoted(column) for column in sort)}" if sort else ""
-            done = connection.execute(
-                f"create table main.{quoted(name)} as select {listed}, {_rights_key(name, columns)} as row_unit_id"
-                f" from warehouse.marts.{quoted(name)}{order}"
-            ).fetchone()
-            counts[name] = int(done[0]) if done else 0
+            with connection.cursor() as cursor:
+                _set_up(cursor)
+                done = cursor.execute(
+                    f"create table main.{quoted(name)} as select {listed}, {_rights_key(name, columns)} as row_unit_id"
+                    f" from warehouse.marts.{quoted(name)}{order}"
+                ).fetchone()
+            return int(done[0]) if done else 0
+
+        marts = _public_marts(manifest)
+        # A mart of less than some hundred thousand rows keeps one core busy only, so two are written at a time.
+        with ThreadPoolExecutor(max_workers=2) as pool:
+            counts.update(zip((name for name, _, _ in marts), pool.map(copied, marts), strict=True))
         for model in models.values():
             if progress is not None:
                 progress(f"parts of {model.name}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -179,3 +180,20 @@ def test_a_build_killed_half_way_leaves_the_published_snapshot(demo_copy: Callab
     assert "parts of fct_calls" in done.stdout
     assert list(settings.serving.glob(".building-*")) == []
     assert oct(next(settings.serving.glob("csatlas-*.duckdb")).stat().st_mode & 0o777) == "0o600"
+
+
+def test_readers_have_utc_wherever_the_server_stands(desk: Settings) -> None:
+    publish.publish(desk, "20260103T000000000Z")
+    script = (
+        "import sys; from pathlib import Path; from dashboards.data.snapshot import SnapshotStore;"
+        "store = SnapshotStore(Path(sys.argv[1]));"
+        "print(store.current().rows(\"select current_setting('timezone') as zone\")[0]['zone'])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(desk.serving)],
+        env={**os.environ, "TZ": "Asia/Tokyo"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == "UTC"
