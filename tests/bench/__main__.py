@@ -91,19 +91,27 @@ def measure_loading(rows: int, damaged: bool) -> dict[str, Any]:
     }
 
 
-def _csatlas(home: Path, *arguments: str) -> tuple[float, str]:
+def _csatlas(home: Path, *arguments: str) -> tuple[float, int, str]:
+    """Run the real command: seconds, peak memory in MB of the largest of its processes, what it printed."""
     started = time.monotonic()
-    done = subprocess.run(
-        [str(CSATLAS), *arguments],
-        env={**os.environ, "CSATLAS_HOME": str(home)},
-        cwd=PROJECT_ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode != 0:
-        raise SystemExit(f"csatlas {' '.join(arguments)} failed:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
-    return time.monotonic() - started, done.stdout
+    with tempfile.TemporaryFile("w+") as printed, tempfile.TemporaryFile("w+") as complained:
+        process = subprocess.Popen(
+            [str(CSATLAS), *arguments],
+            env={**os.environ, "CSATLAS_HOME": str(home)},
+            cwd=PROJECT_ROOT,
+            stdout=printed,
+            stderr=complained,
+            text=True,
+        )
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        printed.seek(0)
+        complained.seek(0)
+        if process.returncode != 0:
+            raise SystemExit(
+                f"csatlas {' '.join(arguments)} failed:\n{printed.read()[-2000:]}{complained.read()[-2000:]}"
+            )
+        return time.monotonic() - started, usage.ru_maxrss // 1024, printed.read()
 
 
 def _stages(record: dict[str, Any]) -> dict[str, float]:
@@ -115,10 +123,11 @@ def _stages(record: dict[str, Any]) -> dict[str, float]:
 
 
 def _refreshed(home: Path, *arguments: str) -> dict[str, Any]:
-    seconds, printed = _csatlas(home, "refresh", "--json", *arguments)
+    seconds, peak, printed = _csatlas(home, "refresh", "--json", *arguments)
     record = json.loads(printed)
     return {
         "seconds": round(seconds, 1),
+        "peak_megabytes": peak,
         "start_up_seconds": round(seconds - record["seconds"], 1),
         "stages": _stages(record),
         "rows_loaded": record["rows_loaded"],
@@ -127,21 +136,24 @@ def _refreshed(home: Path, *arguments: str) -> dict[str, Any]:
     }
 
 
-def measure_refresh(extra: list[str]) -> dict[str, Any]:
-    """A company's first refresh, a second one with nothing new, and one with one new day."""
+def measure_refresh(extra: list[str], serving: bool = False) -> dict[str, Any]:
+    """A company's first refresh, a second one with nothing new, one with one new day, and readers of its snapshot."""
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder) / "home"
-        made, _ = _csatlas(home, "demo", *extra)
+        made, peak, _ = _csatlas(home, "demo", *extra)
         first = _refreshed(home)
         again = _refreshed(home)
         _csatlas(home, "demo", "--next-day")
         day = _refreshed(home)
+        served = _in_a_process("serving", str(home)) if serving else None
     return {
         "generate_seconds": round(made, 1),
+        "generate_peak_megabytes": peak,
         "first": first,
         "nothing_new": again,
         "one_new_day": day,
         "one_day_to_first": round(day["seconds"] / first["seconds"], 2),
+        **({} if served is None else {"serving": served}),
     }
 
 
@@ -237,7 +249,8 @@ def main() -> None:
     if "scale" in names:
         customers = max(5_000, chosen.calls // 60)
         found["scale"] = measure_refresh(
-            ["--calls", str(chosen.calls), "--tickets", str(chosen.tickets), "--customers", str(customers)]
+            ["--calls", str(chosen.calls), "--tickets", str(chosen.tickets), "--customers", str(customers)],
+            serving=True,
         )
     print(json.dumps(found, indent=1))
 
