@@ -40,17 +40,23 @@ with touched as (
 ),
 
 keys as (
-    select
-        {{ key_hash(key) }} as key_hash,
-        _partition_date
+    select {{ key_hash(key) }} as key_hash
     from {{ received }}
 ),
 
+{#- An increment asks about the keys of its own partitions only: to count every key ever received would cost the whole table. -#}
 repeated_keys as (
     select key_hash
     from keys
+    {%- if is_incremental() %}
+    where key_hash in (
+        select {{ key_hash(key) }}
+        from {{ received }}
+        where _partition_date in (select t._partition_date from touched as t)
+    )
+    {%- endif %}
     group by key_hash
-    having count(*) > 1 {%- if is_incremental() %} and bool_or(_partition_date in (select t._partition_date from touched as t)) {%- endif %}
+    having count(*) > 1
 ),
 
 ranked as (
