@@ -204,7 +204,7 @@ def demo(
 
 @app.command()
 def refresh(
-    full: Annotated[bool, typer.Option("--full", help="Rebuild the warehouse whole.")] = False,
+    full: Annotated[bool, typer.Option("--full", help="Rebuild the warehouse and the snapshot whole.")] = False,
     source: Annotated[
         list[str] | None,
         typer.Option("--source", help="Load only this source (repeatable); build and publish all the same."),
@@ -299,7 +299,7 @@ def _run_job(settings: Settings, full: bool, sources: list[str] | None) -> dict[
             asset_selection=selection,
             run_config={
                 "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
-                "ops": {"warehouse": {"config": {"full": full}}},
+                "ops": {name: {"config": {"full": full}} for name in ("warehouse", "serving__snapshot")},
             },
         )
     record = runs.RunRecord(settings, result.run_id)

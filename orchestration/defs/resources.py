@@ -11,6 +11,12 @@ from orchestration.locking import home_lock
 from orchestration.settings import Settings, load_settings
 
 
+class RefreshConfig(dg.Config):
+    """Options of one run. `full`: take nothing over from the run before, neither in the warehouse nor in the snapshot."""
+
+    full: bool = False
+
+
 class Home(dg.ConfigurableResource):  # type: ignore[type-arg]
     """The home a run works on. Opening the resource takes the home's lock, closing it gives the lock back."""
 

@@ -6,7 +6,7 @@ import dagster as dg
 import duckdb
 
 from orchestration import runs
-from orchestration.defs.resources import Home
+from orchestration.defs.resources import Home, RefreshConfig
 from orchestration.serving import build, gate, publish
 
 
@@ -14,7 +14,7 @@ def snapshot_asset(upstream: Sequence[dg.AssetKey]) -> dg.AssetsDefinition:
     """The asset that builds a snapshot from the marts and makes it the published one."""
 
     @dg.asset(key=dg.AssetKey(["serving", "snapshot"]), group_name="serving", deps=list(upstream), kinds={"duckdb"})
-    def snapshot(context: dg.AssetExecutionContext, home: Home) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    def snapshot(context: dg.AssetExecutionContext, home: Home, config: RefreshConfig) -> dg.MaterializeResult:  # type: ignore[type-arg]
         settings = home.settings
         record = runs.RunRecord(settings, context.run_id)
         record.stage("snapshot")
@@ -34,6 +34,7 @@ def snapshot_asset(upstream: Sequence[dg.AssetKey]) -> dg.AssetsDefinition:
             runs=[*before, _run_row({**record.facts, "outcome": "published", **record.so_far()})],
             test_results=verdict.test_results,
             stale_reasons=verdict.stale,
+            whole=config.full,
             progress=lambda name: runs.tell(f"snapshot: {name}"),
         )
         record.stage("publish")

@@ -16,15 +16,9 @@ import duckdb
 
 from orchestration import runs, warehouse
 from orchestration.defs.raw import raw_key
-from orchestration.defs.resources import Home
+from orchestration.defs.resources import Home, RefreshConfig
 from orchestration.serving import gate, publish
 from orchestration.settings import Settings
-
-
-class RefreshConfig(dg.Config):
-    """Options of one run."""
-
-    full: bool = False
 
 
 def _feed_of(node: Mapping[str, Any]) -> str | None:
@@ -111,11 +105,16 @@ def _build(settings: Settings, full: bool) -> None:
         ) as process,
     ):
         assert process.stdout is not None
-        for line in process.stdout:
-            file.write(line)
-            done = re.search(r"(\d+) of (\d+) (?:OK|PASS|FAIL|ERROR|WARN|SKIP)\b", line)
-            if done:
-                runs.tell(f"building and testing the warehouse ({done[1]} of {done[2]})")
+        try:
+            for line in process.stdout:
+                file.write(line)
+                done = re.search(r"(\d+) of (\d+) (?:OK|PASS|FAIL|ERROR|WARN|SKIP)\b", line)
+                if done:
+                    runs.tell(f"building and testing the warehouse ({done[1]} of {done[2]})")
+        except BaseException:
+            # Whoever stops the refresh stops its dbt; leaving the block would wait for it to finish.
+            process.kill()
+            raise
 
 
 def _row_counts(settings: Settings) -> dict[tuple[str, str], dict[str, int]]:

@@ -2,6 +2,9 @@
 
 Belongs here: warehouse -> one new file beside the published ones. Does not belong here: whether it may be published (gate)
 and making it the published one (publish).
+
+A new snapshot starts as a copy of the last one when both have the same shape (columns, definitions, program): of the big
+marts only the days whose content differs are put in again, everything else is written anew.
 """
 
 from __future__ import annotations
@@ -13,13 +16,16 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import polars as pl
 
+from orchestration.serving import days
 from orchestration.serving.catalogue import SemanticModel, catalogue_rows, semantic_models
+from orchestration.serving.publish import versions
 from orchestration.settings import Settings
 from orchestration.sources.rawstore import private_folder, quoted
 
@@ -59,14 +65,27 @@ class BuiltSnapshot:
     seconds: float
 
 
-def _public_marts(manifest: Mapping[str, Any]) -> list[tuple[str, list[str], list[str]]]:
-    """(name, columns, sort order) of the marts that go into the snapshot."""
+def _public_marts(manifest: Mapping[str, Any], models: Mapping[str, SemanticModel]) -> list[days.PublicMart]:
+    """The marts that go into the snapshot, by name.
+
+    Raises:
+        SnapshotError: a mart is not sorted by the day its metrics are dated by.
+    """
     found = []
     for node in manifest["nodes"].values():
         meta = node["config"].get("meta") or {}
-        if node["resource_type"] == "model" and node["schema"] == "marts" and meta.get("public"):
-            found.append((node["name"], list(node["columns"]), list(meta.get("sort", []))))
-    return sorted(found)
+        if node["resource_type"] != "model" or node["schema"] != "marts" or not meta.get("public"):
+            continue
+        name, columns, sort = node["name"], node["columns"], tuple(meta.get("sort", ()))
+        day = sort[0] if sort and columns[sort[0]]["data_type"] == "date" else None
+        if name in models and models[name].time_column != day:
+            raise SnapshotError(
+                f"{name}: its metrics are dated by {models[name].time_column}, it is sorted by {day}. Name that column first in `sort`."
+            )
+        found.append(
+            days.PublicMart(name, tuple(columns), sort, _rights_key(name, list(columns)), day, meta.get("instant"))
+        )
+    return sorted(found, key=lambda mart: mart.name)
 
 
 def _rights_key(name: str, columns: Sequence[str]) -> str:
@@ -75,27 +94,45 @@ def _rights_key(name: str, columns: Sequence[str]) -> str:
     return "org_unit_id" if "org_unit_id" in columns else "cast(null as varchar)"
 
 
+def _shape(marts: Sequence[days.PublicMart], models: Mapping[str, SemanticModel]) -> str:
+    """What must be the same for one snapshot to be continued by another."""
+    made_by = (importlib.metadata.version("csatlas"), duckdb.__version__)
+    return hashlib.sha256(repr((made_by, list(marts), sorted(models.items()))).encode()).hexdigest()
+
+
 def _set_up(session: duckdb.DuckDBPyConnection) -> None:
     """Settings that each session has of its own: a cursor does not inherit them."""
     session.execute("set timezone = 'UTC'")
     session.execute("set enable_progress_bar = false")  # it would draw over our own progress, and into --json
 
 
-def _write_parts(connection: duckdb.DuckDBPyConnection, model: SemanticModel) -> None:
-    """Daily sums of the additive measures, and one exact histogram per percentile measure."""
-    dimensions = ", ".join(quoted(name) for name in model.dimensions)
-    keys = f"{quoted(model.time_column)} as metric_time, {dimensions}, row_unit_id"
-    sums = "".join(f", sum({measure.expression}) as {quoted(measure.name)}" for measure in model.additive)
-    connection.execute(
-        f"create table parts.{quoted(model.name)} as select {keys}{sums} from main.{quoted(model.name)}"
-        f" where {quoted(model.time_column)} is not null group by all order by metric_time"
+def _write_parts(
+    connection: duckdb.DuckDBPyConnection, model: SemanticModel, changed: Sequence[date | None] | None
+) -> None:
+    """Daily sums of the additive measures, and one exact histogram per percentile measure.
+
+    Args:
+        changed: days that differ from what the parts have now; None writes them whole.
+    """
+    dimensions = "".join(f", {quoted(name)}" for name in model.dimensions)
+    day = quoted(model.time_column)
+    where = (
+        f"{day} is not null" if changed is None else f"{day} is not null and {days.in_days(model.time_column, changed)}"
     )
+    keys = f"{day} as metric_time{dimensions}, row_unit_id"
+    sums = "".join(f", sum({measure.expression}) as {quoted(measure.name)}" for measure in model.additive)
+    parts = {model.name: f"select {keys}{sums} from main.{quoted(model.name)} where {where} group by all"}
     for measure in model.percentiles:
-        connection.execute(
-            f"create table parts.{quoted(f'{model.name}__{measure.name}')} as select {keys},"
-            f" cast({measure.expression} as bigint) as value_seconds, count(*) as n from main.{quoted(model.name)}"
-            f" where {quoted(model.time_column)} is not null and ({measure.expression}) is not null group by all order by metric_time"
+        parts[f"{model.name}__{measure.name}"] = (
+            f"select {keys}, cast({measure.expression} as bigint) as value_seconds, count(*) as n from main.{quoted(model.name)}"
+            f" where {where} and ({measure.expression}) is not null group by all"
         )
+    for name, select in parts.items():
+        if changed is None:
+            connection.execute(f"create or replace table parts.{quoted(name)} as {select} order by metric_time")
+        elif changed:
+            connection.execute(f"delete from parts.{quoted(name)} where {days.in_days('metric_time', changed)}")
+            connection.execute(f"insert into parts.{quoted(name)} by name {select} order by metric_time")
 
 
 def _check_parts(connection: duckdb.DuckDBPyConnection, model: SemanticModel) -> None:
@@ -118,7 +155,7 @@ def _rows_table(
     connection: duckdb.DuckDBPyConnection, name: str, columns: Mapping[str, str], rows: Sequence[Mapping[str, Any]]
 ) -> None:
     connection.execute(
-        f"create table meta.{name} ({', '.join(f'{quoted(column)} {kind}' for column, kind in columns.items())})"
+        f"create or replace table meta.{name} ({', '.join(f'{quoted(column)} {kind}' for column, kind in columns.items())})"
     )
     if rows:
         marks = ", ".join("?" for _ in columns)
@@ -145,7 +182,7 @@ def _write_meta(
         connection, "metrics", _METRIC_TYPES, [{**row, "dimensions": json.dumps(row["dimensions"])} for row in metrics]
     )
     connection.execute(
-        "create table meta.values as select * from warehouse.seeds.value_labels order by dimension, value"
+        "create or replace table meta.values as select * from warehouse.seeds.value_labels order by dimension, value"
     )
     _rows_table(
         connection,
@@ -162,16 +199,59 @@ def _write_meta(
     )
     days = " union all ".join(f"select max(metric_time) as day from parts.{quoted(name)}" for name in models)
     connection.execute(
-        f"create table meta.snapshot as select ? as version, cast(? as timestamp) as built_at,"
+        f"create or replace table meta.snapshot as select ? as version, ? as shape, cast(? as timestamp) as built_at,"
         f" (select least(max(day), current_date) from ({days})) as data_until,"
         " (select cast(max(last_loaded_at) as date) - 1 from main.dim_sources) as complete_until,"
         " ? as run_id, ? as is_stale, ? as stale_reasons, ? as program_version, ? as definitions",
         [
-            facts["version"], facts["built_at"], facts.get("run_id"), bool(facts.get("stale_reasons")),
+            facts["version"], facts["shape"], facts["built_at"], facts.get("run_id"), bool(facts.get("stale_reasons")),
             "; ".join(facts.get("stale_reasons") or []) or None, importlib.metadata.version("csatlas"),
             hashlib.sha256(json.dumps(metrics, sort_keys=True, default=str).encode()).hexdigest(),
         ],
     )  # fmt: skip
+
+
+def _opened(
+    settings: Settings, target: Path, shape: str | None, tell: Callable[[str], None]
+) -> tuple[duckdb.DuckDBPyConnection, pl.DataFrame | None]:
+    """A connection to the file to build in, and the digests of the days it has already: None when it starts empty.
+
+    Args:
+        shape: what the last snapshot must have for this one to start as its copy; None starts empty.
+    """
+    config: dict[str, Any] = {"threads": settings.threads, "memory_limit": settings.memory_limit}
+    for last in versions(settings)[-1:] if shape is not None else []:
+        connection = None
+        shutil.copyfile(settings.serving / f"csatlas-{last}.duckdb", target)
+        target.chmod(0o600)
+        try:
+            connection = duckdb.connect(str(target), config=config)
+            if connection.execute("select shape from meta.snapshot").fetchone() == (shape,):
+                return connection, connection.execute("select * from meta.days").pl()
+        except duckdb.Error as error:
+            # Of an older program, or damaged: nothing depends on it, the new one is written whole.
+            tell(f"the last snapshot cannot be continued ({str(error).splitlines()[0]})")
+        if connection is not None:
+            connection.close()
+        target.unlink()
+    connection = duckdb.connect(str(target), config=config)
+    target.chmod(0o600)
+    return connection, None
+
+
+def _write_mart(
+    cursor: duckdb.DuckDBPyConnection, mart: days.PublicMart, last: pl.DataFrame | None
+) -> tuple[pl.DataFrame | None, list[date | None] | None]:
+    """Write one mart, whole or the days that differ. Returns the digests of its days and the days written (None = all)."""
+    now = days.digests(cursor, mart) if mart.day is not None else None
+    if now is not None and last is not None and not last.is_empty():
+        changed, rows = days.differing(now, last)
+        replaced = int(last["replaced"][0]) + rows
+        if replaced <= days.REWRITTEN_SHARE * int(now["row_count"].sum()):
+            days.replace_days(cursor, mart, changed)
+            return now.with_columns(pl.lit(replaced, dtype=pl.Int64).alias("replaced")), changed
+    cursor.execute(f"create or replace table main.{quoted(mart.name)} as {mart.select()}")
+    return now, None
 
 
 def build_snapshot(
@@ -181,6 +261,7 @@ def build_snapshot(
     runs: Sequence[Mapping[str, Any]] = (),
     test_results: Sequence[Mapping[str, Any]] = (),
     stale_reasons: Sequence[str] = (),
+    whole: bool = False,
     progress: Callable[[str], None] | None = None,
 ) -> BuiltSnapshot:
     """Build a new snapshot from the warehouse, beside the published ones.
@@ -189,11 +270,13 @@ def build_snapshot(
         runs: rows of meta.runs (run_id, started_at, ended_at, outcome, seconds, rows_loaded, quarantined, message).
         test_results: rows of meta.test_results (name, status, severity, failures, message).
         stale_reasons: why the data is older than it should be, in words.
+        whole: take nothing over from the last snapshot.
 
     Raises:
         SnapshotError: parts and rows disagree.
         CatalogueError: a metric cannot be served.
     """
+    tell = progress or (lambda _: None)
     started = datetime.now(UTC)
     private_folder(settings.serving)
     for left in settings.serving.glob(".building-*"):
@@ -204,46 +287,40 @@ def build_snapshot(
     manifest = json.loads((settings.dbt_target / "manifest.json").read_text(encoding="utf-8"))
     semantic_manifest = json.loads((settings.dbt_target / "semantic_manifest.json").read_text(encoding="utf-8"))
     models = semantic_models(semantic_manifest)
-    counts: dict[str, int] = {}
-    connection = duckdb.connect(
-        str(target), config={"threads": settings.threads, "memory_limit": settings.memory_limit}
-    )
+    marts = _public_marts(manifest, models)
+    shape = _shape(marts, models)
+    connection, last = _opened(settings, target, None if whole else shape, tell)
     try:
-        target.chmod(0o600)
         _set_up(connection)
         for name, path in (("warehouse", settings.warehouse_path), ("raw", settings.raw_path)):
             connection.execute(f"attach '{str(path).replace(chr(39), chr(39) * 2)}' as {name} (read_only)")
-        connection.execute("create schema parts; create schema meta")
+        connection.execute("create schema if not exists parts; create schema if not exists meta")
 
-        def copied(mart: tuple[str, list[str], list[str]]) -> int:
-            name, columns, sort = mart
-            if progress is not None:
-                progress(name)
-            listed = ", ".join(quoted(column) for column in columns)
-            order = f" order by {', '.join(quoted(column) for column in sort)}" if sort else ""
+        def written(mart: days.PublicMart) -> tuple[pl.DataFrame | None, list[date | None] | None]:
+            tell(mart.name)
             with connection.cursor() as cursor:
                 _set_up(cursor)
-                done = cursor.execute(
-                    f"create table main.{quoted(name)} as select {listed}, {_rights_key(name, columns)} as row_unit_id"
-                    f" from warehouse.marts.{quoted(name)}{order}"
-                ).fetchone()
-            return int(done[0]) if done else 0
+                return _write_mart(cursor, mart, None if last is None else last.filter(pl.col("mart") == mart.name))
 
-        marts = _public_marts(manifest)
         # A mart of less than some hundred thousand rows keeps one core busy only, so two are written at a time.
         with ThreadPoolExecutor(max_workers=2) as pool:
-            counts.update(zip((name for name, _, _ in marts), pool.map(copied, marts), strict=True))
+            results = dict(zip((mart.name for mart in marts), pool.map(written, marts), strict=True))
+        counts = {mart.name: _row_count(connection, mart, results[mart.name][0]) for mart in marts}
         for model in models.values():
-            if progress is not None:
-                progress(f"parts of {model.name}")
-            _write_parts(connection, model)
+            tell(f"parts of {model.name}")
+            _write_parts(connection, model, results[model.name][1])
             _check_parts(connection, model)
         facts = {
             "version": version,
+            "shape": shape,
             "built_at": started.replace(tzinfo=None),
             "run_id": run_id,
             "stale_reasons": list(stale_reasons),
         }
+        digests = [digest for digest, _ in results.values() if digest is not None]
+        connection.register("digests", pl.concat(digests))
+        connection.execute("create or replace table meta.days as select * from digests order by mart, day")
+        connection.unregister("digests")
         _write_meta(connection, models, semantic_manifest, facts, runs, test_results)
         connection.execute("detach warehouse; detach raw; checkpoint")
     except BaseException:
@@ -255,3 +332,20 @@ def build_snapshot(
     target.rename(final)
     seconds = (datetime.now(UTC) - started).total_seconds()
     return BuiltSnapshot(version, final, counts, final.stat().st_size, seconds)
+
+
+def _row_count(connection: duckdb.DuckDBPyConnection, mart: days.PublicMart, digest: pl.DataFrame | None) -> int:
+    """Rows of a mart in the snapshot.
+
+    Raises:
+        SnapshotError: they are not as many as the warehouse had when its days were compared.
+    """
+    found = connection.execute(f"select count(*) from main.{quoted(mart.name)}").fetchone()
+    assert found is not None
+    expected = found[0] if digest is None else int(digest["row_count"].sum())
+    if expected != found[0]:
+        raise SnapshotError(
+            f"{mart.name}: {found[0]} rows in the snapshot, {expected} in the warehouse. Nothing was published;"
+            " `csatlas refresh --full` writes the snapshot whole."
+        )
+    return int(found[0])

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import psutil
 import pytest
 
 from orchestration.runs import STAGES
@@ -20,6 +21,7 @@ from orchestration.settings import PROJECT_ROOT, Settings
 from orchestration.sources.files import load_inbox
 from tests.conftest import CSATLAS, LAST_DAY, csatlas, refreshed
 from tests.orchestration.comparing import differing_tables
+from tests.serving.comparing import differing_in_snapshots, replaced_rows
 
 
 def published(home: Path) -> str:
@@ -63,8 +65,13 @@ def test_a_second_refresh_changes_nothing_and_a_new_day_only_adds(
     assert grown["used"] > record["used"]
     whole = tmp_path / "whole"
     shutil.copytree(home, whole, symlinks=True)
-    refreshed(whole, "--full")
+    rebuilt = refreshed(whole, "--full")
     assert differing_tables(home, whole) == {}
+    snapshots = [
+        folder / "serving" / f"csatlas-{done['version']}.duckdb" for folder, done in ((home, grown), (whole, rebuilt))
+    ]
+    assert differing_in_snapshots(*snapshots) == {}
+    assert replaced_rows(snapshots[0]) > 0 == replaced_rows(snapshots[1])
 
 
 @pytest.mark.slow
@@ -92,6 +99,30 @@ def test_killed_at_every_stage_and_run_again_equals_a_run_that_never_died(tmp_pa
     refreshed(home)
     assert differing_tables(undisturbed, home) == {}
     assert status(home)["outcome"] == "published"
+
+
+@pytest.mark.slow
+def test_stopped_politely_it_ends_at_once_and_takes_its_dbt_along(demo_copy: Callable[[], Path]) -> None:
+    home = demo_copy()
+    assert csatlas(home, "demo", "--next-day").returncode == 0
+    published, known = status(home)["version"], len(list((home / "runs").glob("*.json")))
+    process = subprocess.Popen(
+        [str(CSATLAS), "refresh"], env={**os.environ, "CSATLAS_HOME": str(home)}, cwd=PROJECT_ROOT,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+    assert _wait_for_stage(home, process, "build", known)
+    dbt = psutil.Process(process.pid)
+    deadline = time.monotonic() + 30
+    while not dbt.children() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    children = dbt.children()
+    assert children, "dbt was not seen"
+    process.terminate()
+    said, _ = process.communicate(timeout=30)
+    assert process.returncode == 1, said
+    assert psutil.wait_procs(children, timeout=5)[1] == []
+    assert status(home)["version"] == published
+    assert refreshed(home)["outcome"] == "published"
 
 
 def _wait_for_stage(home: Path, process: subprocess.Popen[bytes], stage: str, known: int) -> bool:

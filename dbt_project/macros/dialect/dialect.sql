@@ -30,6 +30,9 @@
     hash({{ expressions | join(', ') }})
 {%- endmacro %}
 
+{#- All columns of a relation but the named ones. -#}
+{% macro columns_without(alias, names) -%} {{ alias }}.* exclude ({{ names | join(', ') }}) {%- endmacro %}
+
 {#- List of the given text expressions without its nulls. Hardly any row has one, and a list costs some twenty times what
     the look at its parts does, so it is made only where there is something to put into it. -#}
 {% macro list_without_nulls(expressions) -%}

@@ -47,34 +47,41 @@ judged as (
         {{ _reasons_sql(contract, event_time, rules) }} as _contract_reasons,
         {{ _flags_sql(contract) }} as _contract_flags
     from typed
+),
+
+finished as (
+    select
+        source,
+        {%- for column in contract %}
+        {%- set meta = column.config.get('meta', {}) %}
+        {%- if meta.get('values') and meta.get('unknown') == 'flag' %}
+        case when {{ column.name }} in ({{ _text_list(meta['values']) }}) or {{ column.name }} is null then {{ column.name }} else 'unknown' end as {{ column.name }},
+        {%- else %}
+        {{ column.name }},
+        {%- endif %}
+        {%- endfor %}
+        _table,
+        _file_id,
+        _record_number,
+        _sub_record,
+        _delivery,
+        _version,
+        _loaded_at,
+        _is_deleted,
+        {%- if event_time %}
+        coalesce(cast({{ event_time }} as date), date '1900-01-01') as _partition_date,
+        {%- else %}
+        date '1900-01-01' as _partition_date,
+        {%- endif %}
+        {{ lists_together('_cast_reasons', '_contract_reasons') }} as _reasons,
+        {{ lists_together('_cast_flags', '_contract_flags') }} as _flags
+    from judged
 )
 
 select
-    source,
-    {%- for column in contract %}
-    {%- set meta = column.config.get('meta', {}) %}
-    {%- if meta.get('values') and meta.get('unknown') == 'flag' %}
-    case when {{ column.name }} in ({{ _text_list(meta['values']) }}) or {{ column.name }} is null then {{ column.name }} else 'unknown' end as {{ column.name }},
-    {%- else %}
-    {{ column.name }},
-    {%- endif %}
-    {%- endfor %}
-    _table,
-    _file_id,
-    _record_number,
-    _sub_record,
-    _delivery,
-    _version,
-    _loaded_at,
-    _is_deleted,
-    {%- if event_time %}
-    coalesce(cast({{ event_time }} as date), date '1900-01-01') as _partition_date,
-    {%- else %}
-    date '1900-01-01' as _partition_date,
-    {%- endif %}
-    {{ lists_together('_cast_reasons', '_contract_reasons') }} as _reasons,
-    {{ lists_together('_cast_flags', '_contract_flags') }} as _flags
-from judged
+    finished.*,
+    {{ key_hash(model.config.meta.key, 'finished') }} as _key_hash
+from finished
 {%- endmacro %}
 
 {% macro _text_list(values) -%} '{{ values | join("', '") }}' {%- endmacro %}

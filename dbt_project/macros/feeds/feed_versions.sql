@@ -22,12 +22,12 @@
 {%- endmacro %}
 
 {#- Hash of (source, key); rows whose key has a missing part get a hash of their own. -#}
-{% macro key_hash(key) -%}
+{% macro key_hash(key, alias) -%}
     {%- set required = [] -%}
-    {%- for column in key -%} {%- do required.append("coalesce(cast(" ~ column ~ " as varchar), '')") -%} {%- endfor -%}
+    {%- for column in key -%} {%- do required.append("coalesce(cast(" ~ alias ~ "." ~ column ~ " as varchar), '')") -%} {%- endfor -%}
     case
-        when {{ key[0] }} is null then {{ quick_hash(['_file_id', '_record_number', '_sub_record']) }}
-        else {{ quick_hash(['source'] + required) }}
+        when {{ alias }}.{{ key[0] }} is null then {{ quick_hash([alias ~ '._file_id', alias ~ '._record_number', alias ~ '._sub_record']) }}
+        else {{ quick_hash([alias ~ '.source'] + required) }}
     end
 {%- endmacro %}
 
@@ -39,23 +39,18 @@ with touched as (
     {{ touched_partitions() if is_incremental() else "select date '1900-01-01' as _partition_date where false" }}
 ),
 
-keys as (
-    select {{ key_hash(key) }} as key_hash
-    from {{ received }}
-),
-
 {#- An increment asks about the keys of its own partitions only: to count every key ever received would cost the whole table. -#}
 repeated_keys as (
-    select key_hash
-    from keys
+    select _key_hash
+    from {{ received }}
     {%- if is_incremental() %}
-    where key_hash in (
-        select {{ key_hash(key) }}
-        from {{ received }}
-        where _partition_date in (select t._partition_date from touched as t)
+    where _key_hash in (
+        select own._key_hash
+        from {{ received }} as own
+        where own._partition_date in (select t._partition_date from touched as t)
     )
     {%- endif %}
-    group by key_hash
+    group by _key_hash
     having count(*) > 1
 ),
 
@@ -72,7 +67,7 @@ ranked as (
             partition by source, {{ key_columns | join(', ') }}, case when {{ key[0] }} is null then concat(_file_id, '/', _record_number, '/', _sub_record) end
         ) as key_newest_delivery
     from {{ received }} as received
-    where {{ key_hash(key) }} in (select repeated_keys.key_hash from repeated_keys)
+    where received._key_hash in (select repeated_keys._key_hash from repeated_keys)
 ),
 
 {#- A delivery with a damaged record or a refused file proves nothing about what it lacks. #}
@@ -100,7 +95,7 @@ newest_snapshots as (
 
 fates as (
     select
-        received.*,
+        {{ columns_without('received', ['_key_hash']) }},
         case
             when coalesce(ranked.version_rank, 1) > 1 then 'superseded'
             when not {{ list_is_empty('received._reasons') }} then 'quarantined'

@@ -1,13 +1,12 @@
 {#- Incremental models: touched partitions, watermarks and fingerprints.
 
     A big model is rebuilt only in the partitions (UTC days of the rows' own event time) in which any version of a
-    changed key ever lay. `before_model` deletes those partitions, the model appends their new content and
-    `after_model` moves the watermark: one transaction, so a killed run leaves the model as it was.
+    changed key ever lay. `before_model` notes those partitions in meta.touched and deletes them, the model appends their
+    new content and `after_model` moves the watermark: one transaction, so a killed run leaves the model as it was.
 
     A model says in `config(meta={'touched_by': ...})` what touches it:
         partitions_of: feed whose partition dates the model has
-        key: columns that identify a row of that feed
-        via: further feeds that change the row, {feed: [their columns, in the order of key]}
+        via: further feeds that change its rows, {feed: [their columns, in the order of that feed's key]}
     An `int_<feed>` needs no such entry: its own received rows touch it. `meta={'append_only': true}` says that rows of new
     files are added and nothing is ever taken back. -#}
 
@@ -17,6 +16,7 @@
     {% if execute %}
     {% do run_query("create schema if not exists " ~ target.database ~ ".meta") %}
     {% do run_query("create table if not exists " ~ meta_table('watermarks') ~ " (model varchar, file_id bigint)") %}
+    {% do run_query("create table if not exists " ~ meta_table('touched') ~ " (model varchar, _partition_date date)") %}
     {% do run_query("create table if not exists " ~ meta_table('fingerprints') ~ " (model varchar, fingerprint varchar)") %}
     {% do run_query("create table if not exists " ~ meta_table('expected_fingerprints') ~ " (model varchar, fingerprint varchar)") %}
     {% endif %}
@@ -33,29 +33,32 @@
     {%- endif -%}
 {%- endmacro %}
 
-{#- All partition dates in which any version of a changed key ever lay. -#}
+{#- The partitions that the running increment rebuilds, as `before_model` noted them. -#}
 {% macro touched_partitions() -%}
+    select t._partition_date from {{ meta_table('touched') }} as t where t.model = '{{ model.name }}'
+{%- endmacro %}
+
+{#- All partition dates in which any version of a changed key ever lay. -#}
+{% macro _partitions_of_changed_keys() -%}
     {%- set mark = watermark() -%}
     {%- set touched_by = model.config.meta.get('touched_by') -%}
     {%- if not touched_by -%}
-        {%- set feed = feed_of_model() -%}
-        {%- set touched_by = {'partitions_of': feed, 'key': feed_key(feed)} -%}
+        {%- set touched_by = {'partitions_of': feed_of_model()} -%}
     {%- endif -%}
     {%- set feed = touched_by['partitions_of'] -%}
-    {%- set key = touched_by['key'] -%}
     select distinct r._partition_date
     from {{ received_of(feed) }} as r
     where r._file_id > {{ mark }}
     union
     select distinct r._partition_date
     from {{ received_of(feed) }} as r
-    where {{ quick_hash(['r.source'] + _as_text('r', key)) }} in (
-        select {{ quick_hash(['c.source'] + _as_text('c', key)) }}
+    where r._key_hash in (
+        select c._key_hash
         from {{ received_of(feed) }} as c
         where c._file_id > {{ mark }}
         {%- for via_feed, columns in touched_by.get('via', {}).items() %}
         union all
-        select {{ quick_hash(['v.source'] + _as_text('v', columns)) }}
+        select {{ key_hash(columns, 'v') }}
         from {{ received_of(via_feed) }} as v
         where v._file_id > {{ mark }}
         {%- endfor %}
@@ -73,19 +76,16 @@
         )
 {%- endmacro %}
 
-{% macro _as_text(alias, columns) -%}
-    {%- set texts = [] -%}
-    {%- for column in columns -%} {%- do texts.append("coalesce(cast(" ~ alias ~ "." ~ column ~ " as varchar), '')") -%} {%- endfor -%}
-    {{ return(texts) }}
-{%- endmacro %}
-
 {#- The received rows of a feed. A model that reads them through touched_partitions() depends on them through its
     `int_<feed>`, so no ref() is needed here (and none would be seen: hooks are rendered at run time). -#}
 {% macro received_of(feed) -%} {{ target.database }}.intermediate.int_{{ feed }}__received {%- endmacro %}
 
 {% macro before_model() -%}
     {%- if execute and model.config.materialized == 'incremental' and is_incremental() and not (model.name.endswith('__received') or model.config.meta.get('append_only')) -%}
-        delete from {{ this }} where _partition_date in ({{ touched_partitions() }})
+        delete from {{ meta_table('touched') }} where model = '{{ model.name }}';
+        insert into {{ meta_table('touched') }}
+        select '{{ model.name }}', changed._partition_date from ({{ _partitions_of_changed_keys() }}) as changed;
+        delete from {{ this }} where _partition_date in ({{ touched_partitions() }});
     {%- endif -%}
 {%- endmacro %}
 

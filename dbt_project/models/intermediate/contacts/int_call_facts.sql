@@ -1,6 +1,6 @@
 {{ config(
     materialized='incremental',
-    meta={'touched_by': {'partitions_of': 'calls', 'key': ['call_id'], 'via': {'call_events': ['call_id']}}},
+    meta={'touched_by': {'partitions_of': 'calls', 'via': {'call_events': ['call_id']}}},
 ) }}
 
 -- One call from its steps; where a source sends no steps, from the call record itself. The clock of the wait starts at the

@@ -1,6 +1,6 @@
 {{ config(
     materialized='incremental',
-    meta={'touched_by': {'partitions_of': 'tickets', 'key': ['ticket_id'], 'via': {'ticket_events': ['ticket_id']}}},
+    meta={'touched_by': {'partitions_of': 'tickets', 'via': {'ticket_events': ['ticket_id']}}},
 ) }}
 
 -- What happened on a ticket, from its events; where a source has no events, from what it reports itself.
