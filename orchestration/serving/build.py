@@ -4,7 +4,7 @@ Belongs here: warehouse -> one new file beside the published ones. Does not belo
 and making it the published one (publish).
 
 A new snapshot starts as a copy of the last one when both have the same shape (columns, definitions, program): of the big
-marts only the days whose content differs are put in again, everything else is written anew.
+marts only the cells whose content differs are put in again, everything else is written anew.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from typing import Any
 import duckdb
 import polars as pl
 
-from orchestration.serving import days
+from orchestration.serving import cells
 from orchestration.serving.catalogue import SemanticModel, catalogue_rows, semantic_models
 from orchestration.serving.publish import versions
 from orchestration.settings import Settings
@@ -65,25 +65,38 @@ class BuiltSnapshot:
     seconds: float
 
 
-def _public_marts(manifest: Mapping[str, Any], models: Mapping[str, SemanticModel]) -> list[days.PublicMart]:
+def _public_marts(manifest: Mapping[str, Any], models: Mapping[str, SemanticModel]) -> list[cells.PublicMart]:
     """The marts that go into the snapshot, by name.
 
     Raises:
         SnapshotError: a mart is not sorted by the day its metrics are dated by.
     """
     found = []
+    keys = {
+        node["attached_node"]: tuple(node["test_metadata"]["kwargs"]["columns"])
+        for node in manifest["nodes"].values()
+        if (node.get("test_metadata") or {}).get("name") == "unique_key"
+    }
     for node in manifest["nodes"].values():
         meta = node["config"].get("meta") or {}
         if node["resource_type"] != "model" or node["schema"] != "marts" or not meta.get("public"):
             continue
         name, columns, sort = node["name"], node["columns"], tuple(meta.get("sort", ()))
-        day = sort[0] if sort and columns[sort[0]]["data_type"] == "date" else None
+        day = sort[0] if sort and name.startswith("fct_") and columns[sort[0]]["data_type"] == "date" else None
         if name in models and models[name].time_column != day:
             raise SnapshotError(
                 f"{name}: its metrics are dated by {models[name].time_column}, it is sorted by {day}. Name that column first in `sort`."
             )
         found.append(
-            days.PublicMart(name, tuple(columns), sort, _rights_key(name, list(columns)), day, meta.get("instant"))
+            cells.PublicMart(
+                name,
+                tuple(columns),
+                sort,
+                keys[node["unique_id"]],
+                _rights_key(name, list(columns)),
+                day,
+                meta.get("instant"),
+            )
         )
     return sorted(found, key=lambda mart: mart.name)
 
@@ -94,7 +107,7 @@ def _rights_key(name: str, columns: Sequence[str]) -> str:
     return "org_unit_id" if "org_unit_id" in columns else "cast(null as varchar)"
 
 
-def _shape(marts: Sequence[days.PublicMart], models: Mapping[str, SemanticModel]) -> str:
+def _shape(marts: Sequence[cells.PublicMart], models: Mapping[str, SemanticModel]) -> str:
     """What must be the same for one snapshot to be continued by another."""
     made_by = (importlib.metadata.version("csatlas"), duckdb.__version__)
     return hashlib.sha256(repr((made_by, list(marts), sorted(models.items()))).encode()).hexdigest()
@@ -117,7 +130,9 @@ def _write_parts(
     dimensions = "".join(f", {quoted(name)}" for name in model.dimensions)
     day = quoted(model.time_column)
     where = (
-        f"{day} is not null" if changed is None else f"{day} is not null and {days.in_days(model.time_column, changed)}"
+        f"{day} is not null"
+        if changed is None
+        else f"{day} is not null and {cells.in_days(model.time_column, changed)}"
     )
     keys = f"{day} as metric_time{dimensions}, row_unit_id"
     sums = "".join(f", sum({measure.expression}) as {quoted(measure.name)}" for measure in model.additive)
@@ -131,7 +146,7 @@ def _write_parts(
         if changed is None:
             connection.execute(f"create or replace table parts.{quoted(name)} as {select} order by metric_time")
         elif changed:
-            connection.execute(f"delete from parts.{quoted(name)} where {days.in_days('metric_time', changed)}")
+            connection.execute(f"delete from parts.{quoted(name)} where {cells.in_days('metric_time', changed)}")
             connection.execute(f"insert into parts.{quoted(name)} by name {select} order by metric_time")
 
 
@@ -214,7 +229,7 @@ def _write_meta(
 def _opened(
     settings: Settings, target: Path, shape: str | None, tell: Callable[[str], None]
 ) -> tuple[duckdb.DuckDBPyConnection, pl.DataFrame | None]:
-    """A connection to the file to build in, and the digests of the days it has already: None when it starts empty.
+    """A connection to the file to build in, and the digests of the cells it has already: None when it starts empty.
 
     Args:
         shape: what the last snapshot must have for this one to start as its copy; None starts empty.
@@ -227,7 +242,7 @@ def _opened(
         try:
             connection = duckdb.connect(str(target), config=config)
             if connection.execute("select shape from meta.snapshot").fetchone() == (shape,):
-                return connection, connection.execute("select * from meta.days").pl()
+                return connection, connection.execute("select * from meta.digests").pl()
         except duckdb.Error as error:
             # Of an older program, or damaged: nothing depends on it, the new one is written whole.
             tell(f"the last snapshot cannot be continued ({str(error).splitlines()[0]})")
@@ -240,16 +255,16 @@ def _opened(
 
 
 def _write_mart(
-    cursor: duckdb.DuckDBPyConnection, mart: days.PublicMart, last: pl.DataFrame | None
+    cursor: duckdb.DuckDBPyConnection, mart: cells.PublicMart, last: pl.DataFrame | None
 ) -> tuple[pl.DataFrame | None, list[date | None] | None]:
-    """Write one mart, whole or the days that differ. Returns the digests of its days and the days written (None = all)."""
-    now = days.digests(cursor, mart) if mart.day is not None else None
+    """Write one mart, whole or the cells that differ. Returns the digests of its cells and the days written (None = all)."""
+    now = cells.digests(cursor, mart) if mart.day is not None else None
     if now is not None and last is not None and not last.is_empty():
-        changed, rows = days.differing(now, last)
+        changed, rows = cells.differing(now, last)
         replaced = int(last["replaced"][0]) + rows
-        if replaced <= days.REWRITTEN_SHARE * int(now["row_count"].sum()):
-            days.replace_days(cursor, mart, changed)
-            return now.with_columns(pl.lit(replaced, dtype=pl.Int64).alias("replaced")), changed
+        if replaced <= cells.REWRITTEN_SHARE * int(now["row_count"].sum()):
+            written = cells.replace(cursor, mart, changed)
+            return now.with_columns(pl.lit(replaced, dtype=pl.Int64).alias("replaced")), written
     cursor.execute(f"create or replace table main.{quoted(mart.name)} as {mart.select()}")
     return now, None
 
@@ -296,7 +311,7 @@ def build_snapshot(
             connection.execute(f"attach '{str(path).replace(chr(39), chr(39) * 2)}' as {name} (read_only)")
         connection.execute("create schema if not exists parts; create schema if not exists meta")
 
-        def written(mart: days.PublicMart) -> tuple[pl.DataFrame | None, list[date | None] | None]:
+        def written(mart: cells.PublicMart) -> tuple[pl.DataFrame | None, list[date | None] | None]:
             tell(mart.name)
             with connection.cursor() as cursor:
                 _set_up(cursor)
@@ -319,7 +334,7 @@ def build_snapshot(
         }
         digests = [digest for digest, _ in results.values() if digest is not None]
         connection.register("digests", pl.concat(digests))
-        connection.execute("create or replace table meta.days as select * from digests order by mart, day")
+        connection.execute("create or replace table meta.digests as select * from digests order by mart, day, bucket")
         connection.unregister("digests")
         _write_meta(connection, models, semantic_manifest, facts, runs, test_results)
         connection.execute("detach warehouse; detach raw; checkpoint")
@@ -334,11 +349,11 @@ def build_snapshot(
     return BuiltSnapshot(version, final, counts, final.stat().st_size, seconds)
 
 
-def _row_count(connection: duckdb.DuckDBPyConnection, mart: days.PublicMart, digest: pl.DataFrame | None) -> int:
+def _row_count(connection: duckdb.DuckDBPyConnection, mart: cells.PublicMart, digest: pl.DataFrame | None) -> int:
     """Rows of a mart in the snapshot.
 
     Raises:
-        SnapshotError: they are not as many as the warehouse had when its days were compared.
+        SnapshotError: they are not as many as the warehouse had when its cells were compared.
     """
     found = connection.execute(f"select count(*) from main.{quoted(mart.name)}").fetchone()
     assert found is not None

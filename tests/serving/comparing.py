@@ -11,13 +11,13 @@ RUN_FACTS = frozenset({"loaded_at", "load_id", "last_loaded_at", "seconds"})
 
 
 def differing_in_snapshots(left: Path, right: Path) -> dict[str, int]:
-    """Rows that stand in one of two snapshots only, by table of the marts, the parts and the digests of days."""
+    """Rows that stand in one of two snapshots only, by table of the marts, the parts and the digests."""
     with duckdb.connect(":memory:") as scratch:
         scratch.execute(f"attach '{left}' as a (read_only); attach '{right}' as b (read_only)")
         tables = {
             side: scratch.execute(
                 "select table_schema, table_name from information_schema.tables where table_catalog = ?"
-                " and (table_schema in ('main', 'parts') or table_name = 'days') order by 1, 2",
+                " and (table_schema in ('main', 'parts') or table_name = 'digests') order by 1, 2",
                 [side],
             ).fetchall()
             for side in ("a", "b")
@@ -44,7 +44,7 @@ def replaced_rows(snapshot: Path) -> int:
     """Rows of a snapshot's marts that were put in again since each was last written whole."""
     with duckdb.connect(str(snapshot), read_only=True) as connection:
         found = connection.execute(
-            "select coalesce(sum(replaced), 0) from (select mart, max(replaced) as replaced from meta.days group by mart)"
+            "select coalesce(sum(replaced), 0) from (select mart, max(replaced) as replaced from meta.digests group by mart)"
         ).fetchone()
     assert found is not None
     return int(found[0])

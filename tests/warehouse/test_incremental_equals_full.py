@@ -11,7 +11,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from orchestration.serving import build, days
+from orchestration.serving import build, cells
 from tests.serving.comparing import differing_in_snapshots, replaced_rows
 from tests.warehouse.shop_project import ShopProject, differences, make_shop_project
 
@@ -129,7 +129,7 @@ def _edit_seed(project: ShopProject) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize(("seed", "edit"), [(1, _edit_rule), (2, _edit_seed), (3, None)])
 def test_incremental_equals_full(tmp_path: Path, seed: int, edit: object, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(days, "REWRITTEN_SHARE", 1e9)  # so small a company would always be written whole
+    monkeypatch.setattr(cells, "REWRITTEN_SHARE", 1e9)  # so small a company would always be written whole
     project = make_shop_project(tmp_path)
     deliveries = Deliveries(seed)
     for number, names in enumerate(deliveries.runs(3)):

@@ -1,3 +1,3 @@
-{{ config(materialized='table') }}
+{{ config(materialized='incremental') }}
 
 {{ feed_received() }}

@@ -1,4 +1,4 @@
-"""Days of a mart: what differs is found by content, replaced, and nothing else is touched."""
+"""Cells of a mart: what differs is found by content, replaced, and nothing else is touched."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from orchestration.serving import build, days
+from orchestration.serving import build, cells
 from orchestration.settings import Settings
 from tests.serving.comparing import differing_in_snapshots, replaced_rows
 
-MART = days.PublicMart("fct", ("id", "day", "moment", "value"), ("day", "id"), "'*'", "day", "moment")
+MART = cells.PublicMart("fct", ("id", "day", "moment", "value"), ("day", "id"), ("id",), "'*'", "day", "moment")
 
 
 @pytest.fixture
@@ -35,15 +35,15 @@ def desk() -> duckdb.DuckDBPyConnection:
 @pytest.mark.parametrize(
     ("change", "expected", "rows"),
     [
-        ("update warehouse.marts.fct set value = 1.6 where id = 1", [date(2026, 1, 1)], 4),
-        ("update warehouse.marts.fct set value = 0 where id = 2", [date(2026, 1, 1)], 4),
+        ("update warehouse.marts.fct set value = 1.6 where id = 1", [date(2026, 1, 1)], 2),
+        ("update warehouse.marts.fct set value = 0 where id = 2", [date(2026, 1, 1)], 2),
         ("delete from warehouse.marts.fct where id = 3", [date(2026, 1, 2)], 2),
         ("insert into warehouse.marts.fct from warehouse.marts.fct where id = 3", [date(2026, 1, 2)], 6),
         ("update warehouse.marts.fct set value = 8 where id = 4", [None], 2),
         (
             "update warehouse.marts.fct set day = '2026-02-01', moment = '2026-02-01' where id = 2",
             [date(2026, 1, 1), date(2026, 2, 1)],
-            4,
+            2,
         ),
         (
             "update warehouse.marts.fct set day = '2026-01-03', moment = '2026-01-02 20:00' where id = 4",
@@ -53,14 +53,14 @@ def desk() -> duckdb.DuckDBPyConnection:
         ("update warehouse.marts.fct set value = value", [], 0),
     ],
 )
-def test_a_day_is_put_in_again_when_its_content_differs(
+def test_a_cell_is_put_in_again_when_its_content_differs(
     desk: duckdb.DuckDBPyConnection, change: str, expected: list[date | None], rows: int
 ) -> None:
-    last = days.digests(desk, MART)
+    last = cells.digests(desk, MART)
     desk.execute(change)
-    changed, cost = days.differing(days.digests(desk, MART), last)
-    assert (changed, cost) == (expected, rows)
-    days.replace_days(desk, MART, changed)
+    changed, cost = cells.differing(cells.digests(desk, MART), last)
+    assert cost == rows
+    assert cells.replace(desk, MART, changed) == expected
     row = desk.execute(
         "select count(*) from ((select * exclude (row_unit_id) from main.fct except all from warehouse.marts.fct)"
         " union all (from warehouse.marts.fct except all select * exclude (row_unit_id) from main.fct))"
@@ -80,7 +80,7 @@ def _snapshots(settings: Settings, tmp_path: Path) -> tuple[build.BuiltSnapshot,
 def test_a_customer_who_becomes_another_moves_in_every_day(
     demo_copy: Callable[[], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(days, "REWRITTEN_SHARE", 1e9)
+    monkeypatch.setattr(cells, "REWRITTEN_SHARE", 1e9)
     settings = Settings(home=demo_copy())
     with duckdb.connect(str(settings.warehouse_path)) as warehouse:
         # What the facts join to changes; the facts' own rows, and all that a refresh watches, do not.
