@@ -87,6 +87,8 @@ def open_raw(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
         if is_new:
             settings.raw_path.chmod(0o600)
         connection.execute("set timezone = 'UTC'")
+        # Raw only grows, so there is nothing to compact; DuckDB 1.5 would look for it at every checkpoint (10 s at 150 million rows).
+        connection.execute("set max_vacuum_tasks = 0")
         connection.execute("set enable_progress_bar = false")  # it would draw over our own progress, and into --json
         connection.execute(f"set temp_directory = '{str(settings.home / 'tmp').replace(chr(39), chr(39) * 2)}'")
         _migrate(connection, settings.raw_path)

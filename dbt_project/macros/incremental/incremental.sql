@@ -89,6 +89,16 @@
     {%- endif -%}
 {%- endmacro %}
 
+{#- Deletes the rows of the running increment that have no counterpart in another model of this schema. -#}
+{% macro forget_rows_not_in(name, columns) -%}
+    {%- if execute and is_incremental() -%}
+        delete from {{ this }} where not exists (
+            select 1 from {{ target.database }}.intermediate.{{ name }} as kept
+            where {% for column in columns %}{{ 'and ' if not loop.first }}kept.{{ column }} = {{ this.identifier }}.{{ column }} {% endfor %}
+        )
+    {%- endif -%}
+{%- endmacro %}
+
 {% macro after_model() -%}
     {%- if execute and model.config.materialized == 'incremental' -%}
         delete from {{ meta_table('watermarks') }} where model = '{{ model.name }}';

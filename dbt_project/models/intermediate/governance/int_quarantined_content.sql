@@ -1,12 +1,21 @@
+{{ config(
+    materialized='incremental',
+    meta={'append_only': true},
+    pre_hook="{{ forget_rows_not_in('int_quarantined', ['file_id', 'record_number']) }}",
+) }}
+
 -- One row per raw record that is in quarantine in some feed, with its original content: the line of a damaged record, else
--- the record's own columns as JSON.
+-- the record's own columns as JSON. A record never changes, so only those without their content yet are looked up.
 with wanted as (
-    {% for feed in all_feeds() %}
-    select distinct source, _table as table_name, _file_id as file_id, _record_number as record_number
-    from {{ ref('int_' ~ feed) }}
-    where _status = 'quarantined'
-    {{ 'union' if not loop.last }}
-    {% endfor %}
+    select distinct
+        q.source,
+        q.table_name,
+        q.file_id,
+        q.record_number
+    from {{ ref('int_quarantined') }} as q
+    {% if is_incremental() %}
+    where not exists (select 1 from {{ this }} as known where known.file_id = q.file_id and known.record_number = q.record_number)
+    {% endif %}
 ),
 
 {% set tables = [] %}

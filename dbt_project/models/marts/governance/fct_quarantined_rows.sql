@@ -1,25 +1,5 @@
 -- Every row that cannot be used, with its reasons and where to find it. The original content of a damaged record stands in
 -- raw; `content` shows its shape with every letter and digit replaced.
-with quarantined as (
-    {% for feed in all_feeds() %}
-    select
-        source,
-        '{{ feed }}' as feed,
-        _table as table_name,
-        _file_id as file_id,
-        _record_number as record_number,
-        _sub_record as sub_record,
-        {% set key = feed_key(feed) if execute else ['source'] %}
-        concat_ws('|', {% for column in key %}cast({{ column }} as varchar){{ ', ' if not loop.last }}{% endfor %}) as row_key,
-        {{ list_to_text('_reasons') }} as reasons,
-        _delivery as delivery,
-        _loaded_at as loaded_at
-    from {{ ref('int_' ~ feed) }}
-    where _status = 'quarantined'
-    {{ 'union all' if not loop.last }}
-    {% endfor %}
-)
-
 select
     quarantined.source,
     quarantined.feed,
@@ -38,7 +18,7 @@ select
     end as content,
     quarantined.delivery,
     quarantined.loaded_at
-from quarantined
+from {{ ref('int_quarantined') }} as quarantined
 inner join {{ source('raw_meta', 'files') }} as files on quarantined.file_id = files.file_id
 left join {{ ref('int_quarantined_content') }} as content
     on quarantined.file_id = content.file_id and quarantined.record_number = content.record_number
