@@ -71,7 +71,7 @@ class MetricInfo:
 
 def snapshot_facts(snapshot: Snapshot) -> SnapshotFacts:
     """What is shown and how old it is. Without any data the day of the build stands for its last day."""
-    (row,) = snapshot.rows("select * from meta.snapshot")
+    (row,) = snapshot.rows("select * exclude (shape) from meta.snapshot")
     built_on = row["built_at"].date()
     return SnapshotFacts(
         **{**row, "data_until": row["data_until"] or built_on, "complete_until": row["complete_until"] or built_on}
