@@ -18,13 +18,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from orchestration.settings import PROJECT_ROOT, Settings, SettingsError, load_settings
+
+if TYPE_CHECKING:
+    from dashboards.data.metrics import Filters
+    from dashboards.data.snapshot import Snapshot
 
 _DAGSTER_YAML = """telemetry:
   enabled: false
@@ -368,6 +372,13 @@ def metric(
     first: Annotated[str | None, typer.Option("--from", help="First day (2026-01-01).")] = None,
     last: Annotated[str | None, typer.Option("--to", help="Last day.")] = None,
     list_all: Annotated[bool, typer.Option("--list", help="List all metrics.")] = False,
+    show_variants: Annotated[
+        bool, typer.Option("--variants", help="All definitions of the family side by side: the definition atlas.")
+    ] = False,
+    explained: Annotated[
+        str | None,
+        typer.Option("--explain", help="A number from elsewhere (0.8113, 81.13%): which definition yields it."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Compute metrics from the published snapshot."""
@@ -396,6 +407,11 @@ def metric(
             start=_day(first, "--from"), end=_day(last, "--to"), units=tuple(unit or ()), where=kept
         )
         try:
+            if show_variants or explained is not None:
+                if len(names) != 1 or by or grain:
+                    _fail("--variants and --explain take one family or metric, without --by and --grain.", EXIT_USAGE)
+                _print_atlas(snapshot, names[0], explained, filters, as_json)
+                return
             split = [name.strip() for name in by.split(",")] if by else []
             frame = metrics.metric_frame(snapshot, names, by=split, grain=grain, filters=filters)
         except metrics.MetricError as error:
@@ -404,6 +420,44 @@ def metric(
         _print_json(frame.to_dicts())
     else:
         _print_table(frame.to_dicts())
+
+
+def _print_atlas(snapshot: Snapshot, family: str, explained: str | None, filters: Filters, as_json: bool) -> None:
+    from dashboards.data import atlas
+
+    found = atlas.variants(snapshot, family, filters)
+    matches = [] if explained is None else atlas.explain(snapshot, family, explained, filters)
+    rows: list[dict[str, Any]] = []
+    for variant in [match.variant for match in matches] if explained is not None else found:
+        value = variant.value
+        row = {
+            "metric": variant.metric.name, "default": variant.metric.is_default, "formula": variant.metric.formula,
+            "value": value.value, "low": value.low, "high": value.high, "n": value.n, "gap": variant.gap,
+            "vendors": "; ".join(f"{vendor}: {name}" for vendor, name in variant.metric.vendor_names.items()),
+        }  # fmt: skip
+        rows.append(row)
+    for row, match in zip(rows, matches, strict=False):
+        row |= {"difference": match.difference, "yields_it": match.is_equal}
+    if as_json:
+        _print_json(
+            {"family": found[0].metric.family, "spread": atlas.spread(found), "explained": explained, "variants": rows}
+        )
+        return
+    _print_table(rows)
+    if explained is None:
+        out.print(f"spread {atlas.spread(found)}")
+        return
+    equal = [match.variant.metric for match in matches if match.is_equal]
+    for metric in equal:
+        out.print(f"{explained} is {metric.name}: {metric.description_en} ({metric.formula})")
+    if not equal:
+        nearest = (
+            f"; the nearest is {matches[0].variant.metric.name}, off by {matches[0].difference:+.6g}" if matches else ""
+        )
+        out.print(
+            f"None of the {len(found)} definitions of {found[0].metric.family} yields {explained} over this slice{nearest}."
+            " Compare the days, the units and the time zone of the other report first."
+        )
 
 
 @app.command()

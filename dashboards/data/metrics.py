@@ -1,6 +1,7 @@
 """The metric compiler: a row of the catalogue and a slice of the data -> value, parts, interval.
 
-Belongs here: catalogue, filters, SQL over the additive daily parts and the exact histograms, statistics of the result.
+Belongs here: catalogue, filters, SQL over the additive daily parts, the exact histograms and (distinct counts) the rows,
+statistics of the result.
 Does not belong here: definitions (they come with the snapshot) and words.
 
 Identifiers in SQL come from the catalogue only, values are always bound.
@@ -17,7 +18,7 @@ from typing import Any
 
 import polars as pl
 
-from dashboards.data import intervals
+from dashboards.data import expressions, intervals
 from dashboards.data.snapshot import Snapshot
 
 GRAINS = ("day", "week", "month", "quarter", "year")
@@ -28,12 +29,38 @@ class MetricError(ValueError):
 
 
 @dataclass(frozen=True)
+class Part:
+    """One aggregate that a metric is made of.
+
+    Attributes:
+        name: value, numerator, denominator, squares, promoters or detractors.
+        model: the mart; also the name of its daily parts.
+        kind: sum (from the daily parts), percentile (from the exact histogram) or distinct (from the rows).
+        expression: what is aggregated, over the columns of the mart.
+        clock: date column of the mart that says which day a row belongs to.
+    """
+
+    name: str
+    model: str
+    measure: str
+    kind: str
+    expression: str
+    percentile: float | None
+    clock: str
+    dimensions: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Metric:
     """One metric as the catalogue of a snapshot describes it.
 
     Attributes:
-        type: count (sum of a measure), ratio (numerator / denominator) or percentile (from the exact histogram).
-        model: the parts table; its `metric_time` is the clock named in `clock`.
+        type: count (sum of a measure), distinct, percentile, ratio (numerator / denominator) or derived (arithmetic over
+            other metrics).
+        clock: the date columns that date it, separated by commas.
+        parts: the aggregates it needs; a derived metric has none.
+        expression, inputs: of a derived metric: its arithmetic, and the metric behind each name in it.
+        vendor_names: what the screens of other products call it, by product.
     """
 
     name: str
@@ -50,15 +77,16 @@ class Metric:
     clock: str
     interval: str
     minimum_base: int | None
+    default_grain: str
     target: float | None
     version: int
     headline: int | None
     model: str
-    measure: str | None
-    numerator: str | None
-    denominator: str | None
-    percentile: float | None
+    parts: tuple[Part, ...]
+    expression: str | None
+    inputs: Mapping[str, str]
     dimensions: tuple[str, ...]
+    vendor_names: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -102,8 +130,14 @@ class MetricValue:
 
 def catalogue(snapshot: Snapshot) -> dict[str, Metric]:
     """All metrics of a snapshot by name."""
-    rows = snapshot.rows("select * from meta.metrics order by name")
-    return {row["name"]: Metric(**{**row, "dimensions": tuple(json.loads(row["dimensions"]))}) for row in rows}
+    found = {}
+    for row in snapshot.rows("select * exclude (fingerprint) from meta.metrics order by name"):
+        parts = tuple(Part(**{**part, "dimensions": tuple(part["dimensions"])}) for part in json.loads(row["parts"]))
+        others = {name: json.loads(row[name]) for name in ("inputs", "vendor_names")}
+        found[row["name"]] = Metric(
+            **{**row, **others, "parts": parts, "dimensions": tuple(json.loads(row["dimensions"]))}
+        )
+    return found
 
 
 def find_metric(metrics: Mapping[str, Metric], name: str) -> Metric:
@@ -127,92 +161,114 @@ def _check_dimensions(metric: Metric, names: Iterable[str]) -> None:
             )
 
 
-def _conditions(metric: Metric, filters: Filters) -> tuple[str, list[object]]:
-    """Where clause and its parameters. A dimension that the metric's rows do not have matches nothing."""
-    clauses: list[str] = []
+_BELOW = (
+    "{column} in (with recursive below as (select unnest(?) as unit union"
+    " select u.org_unit_id from main.dim_org_units as u inner join below on u.parent_unit_id = below.unit) select unit from below)"
+)
+
+
+def _conditions(part: Part, filters: Filters, clock: str) -> tuple[str, list[object]]:
+    """Where clause and its parameters. A dimension that the rows do not have matches nothing."""
+    clauses: list[str] = [f"{clock} is not null"]
     values: list[object] = []
     if filters.start is not None:
-        clauses.append("metric_time >= ?")
+        clauses.append(f"{clock} >= ?")
         values.append(filters.start)
     if filters.end is not None:
-        clauses.append("metric_time <= ?")
+        clauses.append(f"{clock} <= ?")
         values.append(filters.end)
-    below = (
-        "{column} in (with recursive below as (select unnest(?) as unit union"
-        " select u.org_unit_id from main.dim_org_units as u inner join below on u.parent_unit_id = below.unit) select unit from below)"
-    )
     if filters.units:
-        clauses.append(below.format(column="org_unit_id") if "org_unit_id" in metric.dimensions else "false")
-        if "org_unit_id" in metric.dimensions:
+        clauses.append(_BELOW.format(column="org_unit_id") if "org_unit_id" in part.dimensions else "false")
+        if "org_unit_id" in part.dimensions:
             values.append(list(filters.units))
     if filters.visible_units is not None:
-        visible = sorted(filters.visible_units)
-        clauses.append(f"(row_unit_id = '*' or {below.format(column='row_unit_id')})")
-        values.append(visible)
+        clauses.append(f"(row_unit_id = '*' or {_BELOW.format(column='row_unit_id')})")
+        values.append(sorted(filters.visible_units))
     lists = {
         "channel": filters.channels,
         "product_line": filters.product_lines,
         "customer_kind": filters.customer_kinds,
+        **filters.where,
     }
     for name, wanted in lists.items():
-        if wanted and name not in metric.dimensions:
+        if wanted and name not in part.dimensions:
             clauses.append("false")
         elif wanted:
-            clauses.append(f"{name} in (select unnest(?))")
+            clauses.append(f'"{name}" in (select unnest(?))')
             values.append(list(wanted))
-    _check_dimensions(metric, filters.where)
-    for name, wanted in filters.where.items():
-        clauses.append(f'"{name}" in (select unnest(?))')
-        values.append(list(wanted))
-    return (" where " + " and ".join(clauses)) if clauses else "", values
+    return f" where {' and '.join(clauses)}", values
 
 
-def _groups(by: Sequence[str], grain: str | None) -> list[str]:
-    found = [f'"{name}"' for name in by]
-    if grain is not None:
-        if grain not in GRAINS:
-            raise MetricError(f"There is no grain {grain!r}; use one of {', '.join(GRAINS)}.")
-        found.insert(0, f"cast(date_trunc('{grain}', metric_time) as date)")
-    return found
+@dataclass(frozen=True)
+class Split:
+    """What the rows of an answer are: periods of a grain, and combinations of dimensions."""
+
+    by: tuple[str, ...] = ()
+    grain: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.grain is not None and self.grain not in GRAINS:
+            raise MetricError(f"There is no grain {self.grain!r}; use one of {', '.join(GRAINS)}.")
+
+    @property
+    def columns(self) -> list[str]:
+        return ([] if self.grain is None else ["metric_time"]) + list(self.by)
+
+    def head(self, clock: str) -> str:
+        """The select list of the columns, each followed by a comma."""
+        time = [] if self.grain is None else [f"cast(date_trunc('{self.grain}', {clock}) as date) as metric_time, "]
+        return "".join(time + [f'"{name}", ' for name in self.by])
+
+    @property
+    def group_by(self) -> str:
+        return f" group by {', '.join(str(number + 1) for number in range(len(self.columns)))}" if self.columns else ""
 
 
-def _sum_columns(metric: Metric) -> dict[str, str]:
-    if metric.type == "count":
-        return {"numerator": f'"{metric.measure}"'}
-    columns = {"numerator": f'"{metric.numerator}"', "denominator": f'"{metric.denominator}"'}
-    if metric.interval == "mean":
-        columns["squares"] = f'"{metric.numerator}_squares"'
-    if metric.interval == "nps":
-        columns |= {"promoters": '"promoters"', "detractors": '"detractors"'}
-    return columns
+def _parts_sql(parts: Sequence[Part], filters: Filters, split: Split) -> tuple[str, list[object]]:
+    """One query for parts of the same mart that are read from the same table."""
+    first = parts[0]
+    if first.kind == "percentile":
+        return _percentile_sql(first, filters, split)
+    if first.kind == "distinct":
+        table, clock = f'main."{first.model}"', f'"{first.clock}"'
+        # Rows of which none has a value are a counted zero; no row at all is "nothing there".
+        listed = [
+            f"case when count(*) > 0 then cast(count(distinct {part.expression}) as double) end as {part.name}" for part in parts
+        ]
+    else:
+        table, clock = f'parts."{first.model}"', "metric_time"
+        listed = [f'cast(sum("{part.measure}") as double) as {part.name}' for part in parts]
+    where, values = _conditions(first, filters, clock)
+    return f"select {split.head(clock)}{', '.join(listed)} from {table}{where}{split.group_by}", values
 
 
-def _additive_sql(
-    metric: Metric, filters: Filters, groups: Sequence[str], names: Sequence[str]
-) -> tuple[str, list[object]]:
-    where, values = _conditions(metric, filters)
-    selected = [f"{group} as {name}" for group, name in zip(groups, names, strict=True)]
-    selected += [f"cast(sum({column}) as double) as {name}" for name, column in _sum_columns(metric).items()]
-    group_by = f" group by {', '.join(str(i + 1) for i in range(len(groups)))}" if groups else ""
-    return f'select {", ".join(selected)} from parts."{metric.model}"{where}{group_by}', values
-
-
-def _percentile_sql(
-    metric: Metric, filters: Filters, groups: Sequence[str], names: Sequence[str]
-) -> tuple[str, list[object]]:
+def _percentile_sql(part: Part, filters: Filters, split: Split) -> tuple[str, list[object]]:
     """Discrete percentile: the smallest value with at least that share of the observations at or below it."""
-    where, values = _conditions(metric, filters)
-    head = "".join(f"{group} as {name}, " for group, name in zip(groups, names, strict=True))
-    listed = "".join(f"{name}, " for name in names)
-    partition = f"partition by {', '.join(names)}" if names else ""
-    group_by = f" group by {', '.join(names)}" if names else ""
+    where, values = _conditions(part, filters, "metric_time")
+    listed = "".join(f'"{name}", ' for name in split.columns)
+    partition = f"partition by {listed[:-2]}" if listed else ""
     return (
-        f'with counted as (select {head}value_seconds, sum(n) as n from parts."{metric.model}__{metric.measure}"{where}'
-        f" group by {listed}value_seconds),"
+        f'with counted as (select {split.head("metric_time")}value_seconds, sum(n) as n from parts."{part.model}__{part.measure}"{where}'
+        " group by all),"
         f" running as (select *, sum(n) over ({partition} order by value_seconds) as reached, sum(n) over ({partition}) as total from counted)"
-        f" select {listed}cast(min(value_seconds) filter (where reached >= ceil({metric.percentile} * total - 1e-9)) as double) as value,"
-        f" cast(any_value(total) as double) as observations from running{group_by}"
+        f" select {listed}cast(min(value_seconds) filter (where reached >= ceil({part.percentile} * total - 1e-9)) as double) as value,"
+        f" cast(any_value(total) as double) as observations from running{split.group_by}"
     ), values
+
+
+def metric_sql(metric: Metric, filters: Filters, split: Split) -> tuple[str, list[object]]:
+    """The query behind a metric that is not derived, and its parameters."""
+    tables: dict[tuple[str, str], list[Part]] = {}
+    for part in metric.parts:
+        tables.setdefault((part.model, part.kind), []).append(part)
+    queries = [_parts_sql(parts, filters, split) for parts in tables.values()]
+    if len(queries) == 1:
+        return queries[0]
+    # Each mart is summed by itself and the sums are put side by side: to join first would multiply rows.
+    listed = "".join(f'"{name}", ' for name in split.columns)
+    names = ", ".join(f"max({part.name}) as {part.name}" for part in metric.parts)
+    together = " union all by name ".join(f"({sql})" for sql, _ in queries)
+    return f"select {listed}{names} from ({together}){split.group_by}", [v for _, values in queries for v in values]
 
 
 def _judge(metric: Metric, row: Mapping[str, Any]) -> MetricValue:
@@ -229,12 +285,12 @@ def _judge(metric: Metric, row: Mapping[str, Any]) -> MetricValue:
 
     if metric.type == "percentile":
         return result(row["value"], None, row["observations"], None, row["observations"] or 0)
-    if metric.type == "count":
+    if metric.type in ("count", "distinct"):
         # No row at all is "nothing there", not a counted zero.
-        return result(row["numerator"], row["numerator"], None, None, row["numerator"] or 0)
+        return result(row["value"], row["value"], None, None, row["value"] or 0)
     numerator, n = row["numerator"], row["denominator"] or 0
-    if not n:
-        return result(None, numerator, row["denominator"], None, 0)
+    if not n or numerator is None:
+        return result(None, numerator, row["denominator"], None, n)
     bounds = None
     if metric.interval == "wilson":
         bounds = intervals.wilson(numerator, n)
@@ -243,6 +299,37 @@ def _judge(metric: Metric, row: Mapping[str, Any]) -> MetricValue:
     elif metric.interval == "nps":
         bounds = intervals.net_promoter(row["promoters"], row["detractors"], n)
     return result(numerator / n, numerator, n, bounds, n)
+
+
+def _derived(metric: Metric, inputs: Mapping[str, MetricValue | None]) -> MetricValue:
+    """Arithmetic over metrics. Its base is the smallest of theirs, and small as soon as one of them is."""
+    values = {name: None if one is None else one.value for name, one in inputs.items()}
+    value = expressions.evaluate(metric.expression or "", values)
+    n = min(0 if one is None else one.n for one in inputs.values())
+    small = any(one is None or one.is_small_base for one in inputs.values())
+    small = small or (metric.minimum_base is not None and n < metric.minimum_base)
+    return MetricValue(metric.name, value, None, None, None, None, n, small)
+
+
+_Answer = dict[tuple[Any, ...], MetricValue]
+
+
+def _answer(
+    snapshot: Snapshot, metrics: Mapping[str, Metric], metric: Metric, filters: Filters, split: Split
+) -> _Answer:
+    """Values of a metric by the columns of the split, in their order."""
+    _check_dimensions(metric, [*split.by, *filters.where])
+    if metric.type == "derived":
+        answers = {name: _answer(snapshot, metrics, metrics[of], filters, split) for name, of in metric.inputs.items()}
+        keys = {key for answer in answers.values() for key in answer}
+        found = {key: _derived(metric, {name: answer.get(key) for name, answer in answers.items()}) for key in keys}
+    else:
+        sql, values = metric_sql(metric, filters, split)
+        # Only distinct counts read rows; an answer to the same question about the same snapshot is the same.
+        read = snapshot.remembered if any(part.kind == "distinct" for part in metric.parts) else snapshot.rows
+        found = {tuple(row[name] for name in split.columns): _judge(metric, row) for row in read(sql, values)}
+    # Nulls last, as the database orders them.
+    return dict(sorted(found.items(), key=lambda item: [(one is None, str(one)) for one in item[0]]))
 
 
 def metric_value(snapshot: Snapshot, name: str, filters: Filters | None = None) -> MetricValue:
@@ -255,16 +342,17 @@ def metric_value(snapshot: Snapshot, name: str, filters: Filters | None = None) 
 
 
 def metric_values(snapshot: Snapshot, names: Sequence[str], filters: Filters | None = None) -> dict[str, MetricValue]:
-    """Several metrics over one slice, by name."""
+    """Several metrics over one slice, by name.
+
+    Raises:
+        MetricError: unknown metric or dimension.
+    """
     metrics = catalogue(snapshot)
     found = {}
     for name in names:
         metric = find_metric(metrics, name)
-        build = _percentile_sql if metric.type == "percentile" else _additive_sql
-        sql, values = build(metric, filters or Filters(), (), ())
-        row = snapshot.rows(sql, values)
-        empty = {"value": None, "observations": None}
-        found[name] = _judge(metric, row[0] if row else empty)
+        answer = _answer(snapshot, metrics, metric, filters or Filters(), Split())
+        found[name] = answer.get(()) or _judge(metric, {"value": None, "observations": None})
     return found
 
 
@@ -286,26 +374,19 @@ def metric_frame(
         MetricError: unknown metric, dimension or grain.
     """
     metrics = catalogue(snapshot)
-    groups = _groups(by, grain)
-    columns = ([] if grain is None else ["metric_time"]) + [f'"{name}"' for name in by]
-    plain = [column.strip('"') for column in columns]
+    split = Split(tuple(by), grain)
     schema: dict[str, Any] = {"metric": pl.String}
-    schema |= {name: pl.Date if name == "metric_time" else pl.String for name in plain}
+    schema |= {name: pl.Date if name == "metric_time" else pl.String for name in split.columns}
     schema |= {name: pl.Float64 for name in ("value", "numerator", "denominator", "low", "high", "n")} | {
         "is_small_base": pl.Boolean
     }
     records: list[dict[str, Any]] = []
     for name in names:
         metric = find_metric(metrics, name)
-        _check_dimensions(metric, by)
-        build = _percentile_sql if metric.type == "percentile" else _additive_sql
-        sql, values = build(metric, filters or Filters(), groups, columns)
-        order = f" order by {', '.join(columns)}" if columns else ""
-        for row in snapshot.rows(f"select * from ({sql}){order}", values):
-            judged = _judge(metric, row)
+        for key, judged in _answer(snapshot, metrics, metric, filters or Filters(), split).items():
             records.append(
                 {"metric": name}
-                | {column: row[column] for column in plain}
+                | dict(zip(split.columns, key, strict=True))
                 | {
                     "value": judged.value, "numerator": judged.numerator, "denominator": judged.denominator,
                     "low": judged.low, "high": judged.high, "n": judged.n, "is_small_base": judged.is_small_base,

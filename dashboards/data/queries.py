@@ -60,7 +60,7 @@ class MetricInfo:
         self.version = metric.version
         self.minimum_base = metric.minimum_base
         self.target = metric.target
-        self.is_count = metric.type == "count"
+        self.is_count = metric.type in ("count", "distinct")
 
     def label(self, t: Translator) -> str:
         return t.label(self._metric.label_en, self._metric.label_zh, self.name)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import threading
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +23,7 @@ import polars as pl
 CURRENT = "current"
 PREFIX = "csatlas-"
 STATUS = "status.json"
+REMEMBERED_ANSWERS = 256
 
 _OPENING = threading.Lock()
 
@@ -42,6 +44,8 @@ class Snapshot:
     path: Path
     serving: Path
     _connection: duckdb.DuckDBPyConnection = field(repr=False)
+    _answers: OrderedDict[tuple[str, str], list[dict[str, Any]]] = field(default_factory=OrderedDict, repr=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def cursor(self) -> duckdb.DuckDBPyConnection:
         """A cursor of its own for one use in one thread."""
@@ -58,6 +62,20 @@ class Snapshot:
     def rows(self, sql: str, parameters: Sequence[object] = ()) -> list[dict[str, Any]]:
         """Result of a query as one dictionary a row."""
         return self.frame(sql, parameters).to_dicts()
+
+    def remembered(self, sql: str, parameters: Sequence[object] = ()) -> list[dict[str, Any]]:
+        """As `rows`, for questions that read many rows: the last answers are kept, since a version never changes."""
+        key = (sql, json.dumps(list(parameters), default=str))
+        with self._lock:
+            if key in self._answers:
+                self._answers.move_to_end(key)
+                return self._answers[key]
+        found = self.rows(sql, parameters)
+        with self._lock:
+            self._answers[key] = found
+            while len(self._answers) > REMEMBERED_ANSWERS:
+                self._answers.popitem(last=False)
+        return found
 
     def status(self) -> dict[str, Any]:
         """Outcome of the last refresh, which may be younger than this snapshot."""
@@ -116,7 +134,6 @@ def open_snapshot(path: Path, *, threads: int = 2, memory_limit: str = "2GB") ->
         row = connection.execute("select current_setting('lock_configuration')").fetchone()
         if row is not None and not row[0]:
             connection.execute("set global timezone = 'UTC'")  # a cursor has no setting of the session it came from
-            connection.execute("set enable_progress_bar = false")
             connection.execute("set lock_configuration = true")
     return Snapshot(path.stem.removeprefix(PREFIX), path, path.parent, connection)
 

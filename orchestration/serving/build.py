@@ -16,15 +16,18 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import polars as pl
 
+from dashboards.data import atlas
+from dashboards.data.metrics import Filters, catalogue
+from dashboards.data.snapshot import Snapshot
 from orchestration.serving import cells
-from orchestration.serving.catalogue import SemanticModel, catalogue_rows, semantic_models
+from orchestration.serving.catalogue import SemanticModel, catalogue_rows, metric_changes, semantic_models
 from orchestration.serving.publish import versions
 from orchestration.settings import Settings
 from orchestration.sources.rawstore import private_folder, quoted
@@ -44,10 +47,20 @@ _EVERYBODYS = {
 _METRIC_TYPES = {
     "name": "varchar", "type": "varchar", "label_en": "varchar", "label_zh": "varchar", "description_en": "varchar",
     "description_zh": "varchar", "formula": "varchar", "unit": "varchar", "direction": "varchar", "family": "varchar",
-    "is_default": "boolean", "clock": "varchar", "interval": "varchar", "minimum_base": "integer", "target": "double",
-    "version": "integer", "headline": "integer", "model": "varchar", "measure": "varchar", "numerator": "varchar",
-    "denominator": "varchar", "percentile": "double", "dimensions": "varchar",
+    "is_default": "boolean", "clock": "varchar", "interval": "varchar", "minimum_base": "integer", "default_grain": "varchar",
+    "target": "double", "version": "integer", "headline": "integer", "model": "varchar", "parts": "varchar",
+    "expression": "varchar", "inputs": "varchar", "dimensions": "varchar", "vendor_names": "varchar", "fingerprint": "varchar",
 }  # fmt: skip
+_CHANGE_TYPES = {
+    "metric": "varchar", "version": "integer", "changed_on": "date", "what_en": "varchar", "what_zh": "varchar",
+    "is_announced": "boolean",
+}  # fmt: skip
+_ATLAS_TYPES = {
+    "family": "varchar", "metric": "varchar", "is_default": "boolean", "formula": "varchar", "period": "varchar",
+    "first_day": "date", "last_day": "date", "value": "double", "low": "double", "high": "double", "n": "double",
+    "gap": "double", "spread": "double",
+}  # fmt: skip
+_LISTS = ("parts", "inputs", "dimensions", "vendor_names")
 
 
 class SnapshotError(RuntimeError):
@@ -186,6 +199,7 @@ def _write_meta(
     facts: Mapping[str, Any],
     runs: Sequence[Mapping[str, Any]],
     test_results: Sequence[Mapping[str, Any]],
+    last: Definitions,
 ) -> None:
     targets = dict(
         connection.execute(
@@ -194,8 +208,13 @@ def _write_meta(
     )
     metrics = catalogue_rows(semantic_manifest, targets)
     _rows_table(
-        connection, "metrics", _METRIC_TYPES, [{**row, "dimensions": json.dumps(row["dimensions"])} for row in metrics]
+        connection,
+        "metrics",
+        _METRIC_TYPES,
+        [row | {name: json.dumps(row[name], ensure_ascii=False) for name in _LISTS} for row in metrics],
     )
+    changes = metric_changes(semantic_manifest, metrics, last.metrics, last.changes, facts["built_at"].date())
+    _rows_table(connection, "metric_changes", _CHANGE_TYPES, changes)
     connection.execute(
         "create or replace table meta.values as select * from warehouse.seeds.value_labels order by dimension, value"
     )
@@ -226,23 +245,65 @@ def _write_meta(
     )  # fmt: skip
 
 
+def _write_atlas(connection: duckdb.DuckDBPyConnection, snapshot: Snapshot) -> None:
+    """All families with more than one definition, over all days and over the last complete month."""
+    row = connection.execute("select least(data_until, complete_until) from meta.snapshot").fetchone()
+    assert row is not None
+    slices: dict[str, Filters] = {"all": Filters()}
+    if row[0] is not None:
+        next_day = row[0] + timedelta(days=1)
+        last_day = next_day.replace(day=1) - timedelta(days=1)
+        slices["last_month"] = Filters(start=last_day.replace(day=1), end=last_day)
+    rows = []
+    for family, metrics in atlas.families(catalogue(snapshot)).items():
+        for period, filters in slices.items() if len(metrics) > 1 else ():
+            found = atlas.variants(snapshot, family, filters)
+            for one in found:
+                rows.append(
+                    {
+                        "family": family, "metric": one.metric.name, "is_default": one.metric.is_default,
+                        "formula": one.metric.formula, "period": period, "first_day": filters.start, "last_day": filters.end,
+                        "value": one.value.value, "low": one.value.low, "high": one.value.high, "n": one.value.n,
+                        "gap": one.gap, "spread": atlas.spread(found),
+                    }
+                )  # fmt: skip
+    _rows_table(connection, "atlas", _ATLAS_TYPES, rows)
+
+
+@dataclass(frozen=True)
+class Definitions:
+    """What the snapshot before knew of its metrics: version, fingerprint and formula by name, and the changes on record."""
+
+    metrics: Mapping[str, Mapping[str, Any]]
+    changes: Sequence[Mapping[str, Any]]
+
+
+def _last_definitions(connection: duckdb.DuckDBPyConnection) -> Definitions:
+    metrics = connection.execute("select name, version, fingerprint, formula from meta.metrics").pl().to_dicts()
+    changes = connection.execute("select * from meta.metric_changes").pl().to_dicts()
+    return Definitions({row["name"]: row for row in metrics}, changes)
+
+
 def _opened(
     settings: Settings, target: Path, shape: str | None, tell: Callable[[str], None]
-) -> tuple[duckdb.DuckDBPyConnection, pl.DataFrame | None]:
-    """A connection to the file to build in, and the digests of the cells it has already: None when it starts empty.
+) -> tuple[duckdb.DuckDBPyConnection, pl.DataFrame | None, Definitions]:
+    """A connection to the file to build in, the digests of the cells it has already (None when it starts empty), and the
+    definitions of the last snapshot.
 
     Args:
         shape: what the last snapshot must have for this one to start as its copy; None starts empty.
     """
     config: dict[str, Any] = {"threads": settings.threads, "memory_limit": settings.memory_limit}
-    for last in versions(settings)[-1:] if shape is not None else []:
+    definitions = Definitions({}, [])
+    for last in versions(settings)[-1:]:
         connection = None
         shutil.copyfile(settings.serving / f"csatlas-{last}.duckdb", target)
         target.chmod(0o600)
         try:
             connection = duckdb.connect(str(target), config=config)
+            definitions = _last_definitions(connection)
             if connection.execute("select shape from meta.snapshot").fetchone() == (shape,):
-                return connection, connection.execute("select * from meta.digests").pl()
+                return connection, connection.execute("select * from meta.digests").pl(), definitions
         except duckdb.Error as error:
             # Of an older program, or damaged: nothing depends on it, the new one is written whole.
             tell(f"the last snapshot cannot be continued ({str(error).splitlines()[0]})")
@@ -251,7 +312,7 @@ def _opened(
         target.unlink()
     connection = duckdb.connect(str(target), config=config)
     target.chmod(0o600)
-    return connection, None
+    return connection, None, definitions
 
 
 def _write_mart(
@@ -304,7 +365,7 @@ def build_snapshot(
     models = semantic_models(semantic_manifest)
     marts = _public_marts(manifest, models)
     shape = _shape(marts, models)
-    connection, last = _opened(settings, target, None if whole else shape, tell)
+    connection, last, definitions = _opened(settings, target, None if whole else shape, tell)
     try:
         _set_up(connection)
         for name, path in (("warehouse", settings.warehouse_path), ("raw", settings.raw_path)):
@@ -336,7 +397,9 @@ def build_snapshot(
         connection.register("digests", pl.concat(digests))
         connection.execute("create or replace table meta.digests as select * from digests order by mart, day, bucket")
         connection.unregister("digests")
-        _write_meta(connection, models, semantic_manifest, facts, runs, test_results)
+        _write_meta(connection, models, semantic_manifest, facts, runs, test_results, definitions)
+        tell("definition atlas")
+        _write_atlas(connection, Snapshot(version, target, settings.serving, connection))
         connection.execute("detach warehouse; detach raw; checkpoint")
     except BaseException:
         connection.close()

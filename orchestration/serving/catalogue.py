@@ -5,14 +5,32 @@ Belongs here: which metrics exist and what a reader needs to know of them. Does 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
+
+from dashboards.data.expressions import ExpressionError, names_in
+from dashboards.data.metrics import GRAINS
 
 UNITS = ("count", "share", "seconds", "minutes", "score", "points", "currency")
 DIRECTIONS = ("up", "down", "none")
 INTERVALS = ("wilson", "mean", "nps", "none")
-_NEEDED = ("label_zh", "description_zh", "unit", "direction", "family", "formula", "interval", "version")
+_NEEDED = (
+    "label_zh",
+    "description_zh",
+    "unit",
+    "direction",
+    "family",
+    "formula",
+    "interval",
+    "version",
+    "default_grain",
+)
+KINDS = {"sum": "sum", "percentile": "percentile", "count_distinct": "distinct"}
+"""Aggregates of dbt's measures that can be served, and what they are called here."""
 
 
 class CatalogueError(ValueError):
@@ -21,11 +39,12 @@ class CatalogueError(ValueError):
 
 @dataclass(frozen=True)
 class Measure:
-    """One measure of a semantic model; `percentile` is None for an additive one."""
+    """One measure of a semantic model. `kind`: sum, percentile or distinct; `percentile` is None for all but the second."""
 
     name: str
     expression: str
-    percentile: float | None
+    kind: str
+    percentile: float | None = None
 
 
 @dataclass(frozen=True)
@@ -39,32 +58,30 @@ class SemanticModel:
 
     @property
     def additive(self) -> list[Measure]:
-        return [measure for measure in self.measures.values() if measure.percentile is None]
+        return [measure for measure in self.measures.values() if measure.kind == "sum"]
 
     @property
     def percentiles(self) -> list[Measure]:
-        return [measure for measure in self.measures.values() if measure.percentile is not None]
+        return [measure for measure in self.measures.values() if measure.kind == "percentile"]
 
 
 def semantic_models(manifest: Mapping[str, Any]) -> dict[str, SemanticModel]:
     """Semantic models by name.
 
     Raises:
-        CatalogueError: a measure that is neither a sum nor a percentile.
+        CatalogueError: a measure with an aggregate that is not served.
     """
     found = {}
     for entry in manifest["semantic_models"]:
         measures = {}
         for measure in entry["measures"]:
-            name, kind = measure["name"], measure["agg"]
-            if kind == "percentile":
-                measures[name] = Measure(name, measure["expr"] or name, float(measure["agg_params"]["percentile"]))
-            elif kind == "sum":
-                measures[name] = Measure(name, measure["expr"] or name, None)
-            else:
+            name, aggregate = measure["name"], measure["agg"]
+            if aggregate not in KINDS:
                 raise CatalogueError(
-                    f"measure {name} of {entry['name']}: agg {kind!r} cannot be served; use sum or percentile."
+                    f"measure {name} of {entry['name']}: agg {aggregate!r} cannot be served; use {', '.join(KINDS)}."
                 )
+            percentile = float(measure["agg_params"]["percentile"]) if aggregate == "percentile" else None
+            measures[name] = Measure(name, measure["expr"] or name, KINDS[aggregate], percentile)
         found[entry["name"]] = SemanticModel(
             name=entry["name"],
             time_column=entry["defaults"]["agg_time_dimension"],
@@ -80,83 +97,213 @@ def catalogue_rows(manifest: Mapping[str, Any], targets: Mapping[str, float]) ->
     Args:
         targets: target that holds now, by metric.
 
+    Returns:
+        Rows with the fields of `dashboards.data.metrics.Metric`, and `fingerprint`: equal as long as the number is computed
+        the same way, whatever it is called.
+
     Raises:
         CatalogueError: a metric lacks something or refers to what is not there.
     """
     models = semantic_models(manifest)
     owner = {measure: model for model in models.values() for measure in model.measures}
-    rows = []
-    for metric in manifest["metrics"]:
-        meta = (metric.get("config") or {}).get("meta") or {}
-        name = metric["name"]
-        if metric.get("description") == f"Metric created from measure {name}":
-            continue
-        missing = [key for key in _NEEDED if meta.get(key) in (None, "")] + [
-            key for key in ("label", "description") if not metric.get(key)
-        ]
-        if missing:
-            raise CatalogueError(f"metric {name}: {', '.join(missing)} missing in its YAML.")
-        for key, accepted in (("unit", UNITS), ("direction", DIRECTIONS), ("interval", INTERVALS)):
-            if meta[key] not in accepted:
-                raise CatalogueError(f"metric {name}: {key} {meta[key]!r}; use one of {', '.join(accepted)}.")
-        parameters = metric["type_params"]
-        parts = [parameters.get(part) or {} for part in ("measure", "numerator", "denominator")]
-        if any(part.get("filter") for part in (metric, *parts)):
+    metrics = [
+        metric
+        for metric in manifest["metrics"]
+        if metric.get("description") != f"Metric created from measure {metric['name']}"
+    ]
+    rows: dict[str, dict[str, Any]] = {}
+    # Derived metrics last: they take clock and dimensions from what they are derived from.
+    for metric in sorted(metrics, key=lambda entry: (entry["type"] == "derived", str(entry["name"]))):
+        _check_words(metric)
+        name, meta = str(metric["name"]), metric["config"]["meta"]
+        body = _derived_body(metric, rows) if metric["type"] == "derived" else _body(metric, owner)
+        rows[name] = {
+            "name": name,
+            "label_en": metric["label"],
+            "label_zh": meta["label_zh"],
+            "description_en": metric["description"],
+            "description_zh": meta["description_zh"],
+            "formula": meta["formula"],
+            "unit": meta["unit"],
+            "direction": meta["direction"],
+            "family": meta["family"],
+            "is_default": bool(meta.get("is_default_of_family", True)),
+            "interval": meta["interval"],
+            "minimum_base": meta.get("minimum_base"),
+            "default_grain": meta["default_grain"],
+            "target": targets.get(name),
+            "version": int(meta["version"]),
+            "headline": meta.get("headline"),
+            "vendor_names": dict(meta.get("vendor_names") or {}),
+            **body,
+        }
+    for row in rows.values():
+        needs = [row["parts"], row["expression"], [rows[of]["parts"] for of in row["inputs"].values()]]
+        row["fingerprint"] = hashlib.sha256(json.dumps(needs, sort_keys=True).encode()).hexdigest()
+    _check_families(rows)
+    return [rows[name] for name in sorted(rows)]
+
+
+def _check_words(metric: Mapping[str, Any]) -> None:
+    """What every metric must say of itself."""
+    name, meta = metric["name"], (metric.get("config") or {}).get("meta") or {}
+    missing = [key for key in _NEEDED if meta.get(key) in (None, "")] + [
+        key for key in ("label", "description") if not metric.get(key)
+    ]
+    if missing:
+        raise CatalogueError(f"metric {name}: {', '.join(missing)} missing in its YAML.")
+    accepted = {"unit": UNITS, "direction": DIRECTIONS, "interval": INTERVALS, "default_grain": GRAINS}
+    for key, values in accepted.items():
+        if meta[key] not in values:
+            raise CatalogueError(f"metric {name}: {key} {meta[key]!r}; use one of {', '.join(values)}.")
+    announced = [change.get("version") for change in meta.get("changes") or []]
+    if announced != list(range(2, int(meta["version"]) + 1)):
+        raise CatalogueError(
+            f"metric {name}: version {meta['version']} needs one entry under `changes` for each version from 2 on, it has {announced}."
+        )
+
+
+def _check_families(rows: Mapping[str, Mapping[str, Any]]) -> None:
+    for family in sorted({row["family"] for row in rows.values()}):
+        default = [name for name, row in rows.items() if row["family"] == family and row["is_default"]]
+        if len(default) != 1:
             raise CatalogueError(
-                f"metric {name}: a `filter` is not served; write the condition into a measure (`case when … then 1 else 0 end`)."
+                f"family {family}: one of its metrics must be the default (`is_default_of_family`), it has {', '.join(default) or 'none'}."
             )
-        if any(
-            part.get(key)
-            for part in parts
-            for key in ("offset_window", "offset_to_grain", "fill_nulls_with", "join_to_timespine")
-        ):
-            raise CatalogueError(f"metric {name}: offsets, fill_nulls_with and join_to_timespine are not served.")
-        measure = numerator = denominator = percentile = None
-        if metric["type"] == "simple":
-            measure = parameters["measure"]["name"]
-            used = [measure]
-        elif metric["type"] == "ratio":
-            numerator, denominator = parameters["numerator"]["name"], parameters["denominator"]["name"]
-            used = [numerator, denominator]
-            used += [f"{numerator}_squares"] if meta["interval"] == "mean" else []
-            used += ["promoters", "detractors"] if meta["interval"] == "nps" else []
-        else:
-            raise CatalogueError(f"metric {name}: type {metric['type']!r} cannot be served; use simple or ratio.")
-        unknown = [part for part in used if part not in owner]
-        if unknown:
-            raise CatalogueError(f"metric {name}: there is no measure {', '.join(unknown)}.")
-        model = owner[used[0]]
-        if any(owner[part].name != model.name for part in used):
-            raise CatalogueError(
-                f"metric {name}: its measures stand in different marts ({', '.join(owner[part].name for part in used)})."
-            )
-        if measure is not None:
-            percentile = model.measures[measure].percentile
-        rows.append(
+
+
+def _body(metric: Mapping[str, Any], owner: Mapping[str, SemanticModel]) -> dict[str, Any]:
+    """Type, parts and what follows from them, of a metric over measures."""
+    name, meta, parameters = metric["name"], metric["config"]["meta"], metric["type_params"]
+    inputs = [parameters.get(part) or {} for part in ("measure", "numerator", "denominator")]
+    if any(part.get("filter") for part in (metric, *inputs)):
+        raise CatalogueError(
+            f"metric {name}: a `filter` is not served; write the condition into a measure (`case when … then 1 else 0 end`)."
+        )
+    if any(
+        part.get(key)
+        for part in inputs
+        for key in ("offset_window", "offset_to_grain", "fill_nulls_with", "join_to_timespine")
+    ):
+        raise CatalogueError(f"metric {name}: offsets, fill_nulls_with and join_to_timespine are not served.")
+    if metric["type"] == "simple":
+        used = {"value": parameters["measure"]["name"]}
+    elif metric["type"] == "ratio":
+        used = {part: parameters[part]["name"] for part in ("numerator", "denominator")}
+        used |= {"squares": f"{used['numerator']}_squares"} if meta["interval"] == "mean" else {}
+        used |= {part: part for part in ("promoters", "detractors")} if meta["interval"] == "nps" else {}
+    else:
+        raise CatalogueError(f"metric {name}: type {metric['type']!r} cannot be served; use simple, ratio or derived.")
+    unknown = [measure for measure in used.values() if measure not in owner]
+    if unknown:
+        raise CatalogueError(f"metric {name}: there is no measure {', '.join(unknown)}.")
+    parts = []
+    for part, measure in used.items():
+        model, found = owner[measure], owner[measure].measures[measure]
+        parts.append(
             {
-                "name": name,
-                "type": "ratio" if metric["type"] == "ratio" else "count" if percentile is None else "percentile",
-                "label_en": metric["label"],
-                "label_zh": meta["label_zh"],
-                "description_en": metric["description"],
-                "description_zh": meta["description_zh"],
-                "formula": meta["formula"],
-                "unit": meta["unit"],
-                "direction": meta["direction"],
-                "family": meta["family"],
-                "is_default": bool(meta.get("is_default_of_family", True)),
-                "clock": model.time_column,
-                "interval": meta["interval"],
-                "minimum_base": meta.get("minimum_base"),
-                "target": targets.get(name),
-                "version": int(meta["version"]),
-                "headline": meta.get("headline"),
+                "name": part,
                 "model": model.name,
                 "measure": measure,
-                "numerator": numerator,
-                "denominator": denominator,
-                "percentile": percentile,
-                "dimensions": model.dimensions,
+                "kind": found.kind,
+                "expression": found.expression,
+                "percentile": found.percentile,
+                "clock": model.time_column,
+                "dimensions": list(model.dimensions),
             }
         )
-    return sorted(rows, key=lambda row: str(row["name"]))
+    kinds = {part["kind"] for part in parts}
+    if metric["type"] == "ratio" and "percentile" in kinds:
+        raise CatalogueError(f"metric {name}: a percentile is no part of a ratio.")
+    simple = {"sum": "count"}.get(parts[0]["kind"], parts[0]["kind"])
+    return {
+        "type": "ratio" if metric["type"] == "ratio" else simple,
+        "model": ", ".join(sorted({part["model"] for part in parts})),
+        "clock": ", ".join(sorted({part["clock"] for part in parts})),
+        "parts": parts,
+        "expression": None,
+        "inputs": {},
+        "dimensions": [one for one in parts[0]["dimensions"] if all(one in part["dimensions"] for part in parts)],
+    }
+
+
+def _derived_body(metric: Mapping[str, Any], rows: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Expression and inputs of a derived metric, and what follows from them."""
+    name, parameters = metric["name"], metric["type_params"]
+    inputs = {entry.get("alias") or entry["name"]: entry for entry in parameters["metrics"]}
+    if any(entry.get(key) for entry in inputs.values() for key in ("filter", "offset_window", "offset_to_grain")):
+        raise CatalogueError(f"metric {name}: filters and offsets on the inputs of a derived metric are not served.")
+    unknown = [entry["name"] for entry in inputs.values() if entry["name"] not in rows]
+    if unknown or any(rows[entry["name"]]["type"] == "derived" for entry in inputs.values()):
+        raise CatalogueError(
+            f"metric {name}: it may be derived from metrics that are not derived themselves; "
+            + (f"there is no metric {', '.join(unknown)}." if unknown else "write their arithmetic out.")
+        )
+    try:
+        needed = names_in(parameters["expr"])
+    except ExpressionError as error:
+        raise CatalogueError(f"metric {name}: {error}") from None
+    if needed != set(inputs):
+        raise CatalogueError(
+            f"metric {name}: its expression names {', '.join(sorted(needed))}, its inputs are {', '.join(sorted(inputs))}."
+        )
+    if metric["config"]["meta"]["interval"] != "none":
+        raise CatalogueError(f"metric {name}: no interval can be stated for a derived metric; write `interval: none`.")
+    behind = [rows[entry["name"]] for entry in inputs.values()]
+    return {
+        "type": "derived",
+        "model": ", ".join(sorted({str(row["model"]) for row in behind})),
+        "clock": ", ".join(sorted({str(row["clock"]) for row in behind})),
+        "parts": [],
+        "expression": parameters["expr"],
+        "inputs": {alias: entry["name"] for alias, entry in inputs.items()},
+        "dimensions": [one for one in behind[0]["dimensions"] if all(one in row["dimensions"] for row in behind)],
+    }
+
+
+def metric_changes(
+    manifest: Mapping[str, Any],
+    rows: Sequence[Mapping[str, Any]],
+    last: Mapping[str, Mapping[str, Any]],
+    known: Sequence[Mapping[str, Any]],
+    today: date,
+) -> list[dict[str, Any]]:
+    """Changes of definitions, for the charts to mark: those the YAML announces (`changes`), and those that nobody announced.
+
+    Args:
+        rows: the catalogue of the new snapshot.
+        last: name -> version, fingerprint and formula in the snapshot before.
+        known: changes that the snapshot before knew.
+        today: day on which an unannounced change is dated.
+    """
+    found = []
+    for metric in manifest["metrics"]:
+        for change in ((metric.get("config") or {}).get("meta") or {}).get("changes") or []:
+            found.append(
+                {
+                    "metric": metric["name"],
+                    "version": int(change["version"]),
+                    "changed_on": change["on"]
+                    if isinstance(change["on"], date)
+                    else date.fromisoformat(str(change["on"])),
+                    "what_en": change["en"],
+                    "what_zh": change["zh"],
+                    "is_announced": True,
+                }
+            )
+    names = {row["name"] for row in rows}
+    found += [dict(change) for change in known if not change["is_announced"] and change["metric"] in names]
+    for row in rows:
+        before = last.get(str(row["name"]))
+        if before and before["fingerprint"] != row["fingerprint"] and before["version"] == row["version"]:
+            found.append(
+                {
+                    "metric": row["name"],
+                    "version": row["version"],
+                    "changed_on": today,
+                    "what_en": f"Computed differently without a new version (formula before: {before['formula']}).",
+                    "what_zh": f"计算方式已变而版本未更新（原公式：{before['formula']}）。",
+                    "is_announced": False,
+                }
+            )
+    return sorted(found, key=lambda change: (change["metric"], change["changed_on"], change["version"]))

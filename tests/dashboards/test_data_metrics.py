@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dashboards.data.metrics import Filters, MetricError, catalogue, metric_frame, metric_value
+from dashboards.data import atlas
+from dashboards.data.metrics import (
+    Filters,
+    Metric,
+    MetricError,
+    Split,
+    catalogue,
+    metric_frame,
+    metric_sql,
+    metric_value,
+    metric_values,
+)
 from dashboards.data.snapshot import Snapshot, SnapshotStore, open_snapshot
 from dashboards.data.sql import QueryError, query_sql
 
@@ -87,37 +101,137 @@ def test_unknown_names_are_answered_with_what_there_is(snapshot: Snapshot) -> No
         metric_value(snapshot, "nps", Filters(where={"1=1; drop table x": ("a",)}))
 
 
-ROWS = {
-    "service_level": "select sum(case when is_answered_within_target then 1 else 0 end), sum(case when is_answered then 1 else 0 end) from fct_calls where started_on between ? and ?",
-    "abandonment_rate": "select sum(case when is_abandoned then 1 else 0 end), sum(case when is_offered then 1 else 0 end) from fct_calls where started_on between ? and ?",
-    "csat_top2": "select sum(case when is_csat_satisfied then 1 else 0 end), sum(case when is_csat then 1 else 0 end) from fct_survey_answers where responded_on between ? and ?",
-    "reopen_rate": "select sum(case when is_in_base and is_solved and reopen_count > 0 then 1 else 0 end), sum(case when is_in_base and is_solved then 1 else 0 end) from fct_tickets where created_on between ? and ?",
-}
+def _of_rows(snapshot: Snapshot, metric: Metric, filters: Filters) -> dict[str, float | None]:
+    """Each part of a metric, aggregated from the rows of its mart without the daily parts."""
+    found = {}
+    for part in metric.parts:
+        column = {"sum": "sum({0})", "distinct": "case when count(*) > 0 then count(distinct {0}) end"}.get(
+            part.kind, f"quantile_disc({{0}}, {part.percentile})"
+        )
+        conditions, values = ["true"], []
+        for name, wanted in (("channel", filters.channels), ("customer_kind", filters.customer_kinds)):
+            if wanted:
+                conditions.append(f"{name} = ?" if name in part.dimensions else "false")
+                values += [wanted[0]] if name in part.dimensions else []
+        (row,) = snapshot.frame(
+            f'select cast({column.format("(" + part.expression + ")")} as double) from main."{part.model}"'
+            f' where "{part.clock}" between ? and ? and {" and ".join(conditions)}',
+            [filters.start, filters.end, *values],
+        ).rows()
+        found[part.name] = row[0]
+    return found
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def _value_of_rows(snapshot: Snapshot, metrics: dict[str, Metric], metric: Metric, filters: Filters) -> float | None:
+    if metric.type == "derived":
+        inputs = {name: _value_of_rows(snapshot, metrics, metrics[of], filters) for name, of in metric.inputs.items()}
+        if None in inputs.values():
+            return None
+        return float(eval(metric.expression or "", {"__builtins__": {}}, inputs))
+    parts = _of_rows(snapshot, metric, filters)
+    if metric.type == "ratio":
+        return (
+            parts["numerator"] / parts["denominator"]
+            if parts["denominator"] and parts["numerator"] is not None
+            else None
+        )
+    return parts["value"]
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     start=st.dates(date(2026, 6, 25), date(2026, 9, 30)),
     days=st.integers(0, 60),
     channel=st.sampled_from([None, "phone", "web", "email", "sms"]),
     kind=st.sampled_from([None, "person", "enterprise"]),
-    name=st.sampled_from(sorted(ROWS)),
 )
-def test_daily_parts_equal_rows_over_any_slice(
-    snapshot: Snapshot, start: date, days: int, channel: str | None, kind: str | None, name: str
+def test_every_metric_over_any_slice_is_that_of_its_rows(
+    snapshot: Snapshot, start: date, days: int, channel: str | None, kind: str | None
 ) -> None:
-    end = start + timedelta(days=days)
     filters = Filters(
-        start=start, end=end, channels=(channel,) if channel else (), customer_kinds=(kind,) if kind else ()
+        start=start,
+        end=start + timedelta(days=days),
+        channels=(channel,) if channel else (),
+        customer_kinds=(kind,) if kind else (),
     )
-    sql = (
-        ROWS[name]
-        + (f" and channel = '{channel}'" if channel else "")
-        + (f" and customer_kind = '{kind}'" if kind else "")
+    metrics = catalogue(snapshot)
+    for name, value in metric_values(snapshot, list(metrics), filters).items():
+        expected = _value_of_rows(snapshot, metrics, metrics[name], filters)
+        assert value.value == (None if expected is None else pytest.approx(expected)), (name, filters)
+
+
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    by=st.sampled_from([(), ("org_unit_id",), ("channel", "customer_kind")]),
+    grain=st.sampled_from([None, "day", "month"]),
+)
+def test_additive_metrics_roll_up_from_any_split(snapshot: Snapshot, by: tuple[str, ...], grain: str | None) -> None:
+    names = [
+        name
+        for name, metric in catalogue(snapshot).items()
+        if {part.kind for part in metric.parts} == {"sum"} and set(by) <= set(metric.dimensions)
+    ]
+    assert len(names) > 20
+    whole = metric_values(snapshot, names)
+    split = metric_frame(snapshot, names, by=by, grain=grain)
+    for name in names:
+        rows = split.filter(pl.col("metric") == name)
+        for column in ("numerator", "denominator"):
+            expected = getattr(whole[name], column)
+            assert rows[column].sum() == pytest.approx(expected or 0), (name, column)
+
+
+def test_distinct_customers_are_not_added_up(snapshot: Snapshot) -> None:
+    whole = metric_value(snapshot, "customers_contacting").value
+    by_month = metric_frame(snapshot, ["customers_contacting"], grain="month")["value"].sum()
+    (row,) = snapshot.frame("select count(distinct customer_key) from fct_contacts").rows()
+    assert whole == row[0] < by_month
+
+
+def test_a_metric_of_two_marts_puts_sums_side_by_side(snapshot: Snapshot) -> None:
+    """Calls for each ticket, by unit: a unit without the one or the other is there, and no row is multiplied."""
+    metrics = catalogue(snapshot)
+    ticket, call = metrics["tickets_created"].parts[0], metrics["calls_offered"].parts[0]
+    ratio = replace(
+        metrics["abandonment_rate"],
+        interval="none",
+        parts=(replace(call, name="numerator"), replace(ticket, name="denominator")),
+        dimensions=("org_unit_id",),
     )
-    (row,) = snapshot.frame(sql, [start, end]).rows()
-    value = metric_value(snapshot, name, filters)
-    assert (value.numerator or 0, value.denominator or 0) == (row[0] or 0, row[1] or 0)
+    sql, values = metric_sql(ratio, Filters(), Split(by=("org_unit_id",)))
+    found = {row["org_unit_id"]: (row["numerator"], row["denominator"]) for row in snapshot.rows(sql, values)}
+    calls = metric_frame(snapshot, ["calls_offered"], by=["org_unit_id"])
+    tickets = metric_frame(snapshot, ["tickets_created"], by=["org_unit_id"])
+    assert {unit: pair[0] for unit, pair in found.items() if pair[0] is not None} == dict(
+        zip(calls["org_unit_id"], calls["value"], strict=True)
+    )
+    assert {unit: pair[1] for unit, pair in found.items() if pair[1] is not None} == dict(
+        zip(tickets["org_unit_id"], tickets["value"], strict=True)
+    )
+
+
+def test_the_atlas_of_the_snapshot_is_what_the_compiler_says(snapshot: Snapshot) -> None:
+    rows = snapshot.rows("select * from meta.atlas")
+    assert {row["period"] for row in rows} == {"all", "last_month"}
+    assert {row["family"] for row in rows} >= {"service_level", "average_speed_of_answer"}
+    for row in rows:
+        value = metric_value(snapshot, row["metric"], Filters(start=row["first_day"], end=row["last_day"]))
+        assert row["value"] == value.value and row["n"] == value.n
+    levels = [row for row in rows if row["family"] == "service_level" and row["period"] == "last_month"]
+    assert len(levels) == 7
+    assert levels[0]["spread"] == pytest.approx(max(r["value"] for r in levels) - min(r["value"] for r in levels))
+    assert [row["gap"] for row in levels if row["is_default"]] == [0]
+
+
+@pytest.mark.parametrize("number", ["", "many", "0,81", "81%%", "1e-3"])
+def test_a_number_that_cannot_be_read_is_refused(snapshot: Snapshot, number: str) -> None:
+    with pytest.raises(MetricError, match="is no number"):
+        atlas.explain(snapshot, "service_level", number)
+
+
+def test_an_unknown_family_is_answered_with_near_ones(snapshot: Snapshot) -> None:
+    with pytest.raises(MetricError, match="Did you mean service_level"):
+        atlas.variants(snapshot, "service_leve")
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -222,14 +336,21 @@ def test_units_are_matched_whole(tmp_path: Path) -> None:
             "create table parts.fct_calls as select date '2026-01-01' as metric_time, org_unit_id, org_unit_id as row_unit_id,"
             " 1 as calls from dim_org_units"
         )
-        connection.execute("""
+        part = {
+            "name": "value", "model": "fct_calls", "measure": "calls", "kind": "sum", "expression": "1", "percentile": None,
+            "clock": "started_on", "dimensions": ["org_unit_id"],
+        }  # fmt: skip
+        connection.execute(
+            """
             create table meta.metrics as
             select 'calls' as name, 'count' as type, 'Calls' as label_en, '呼叫' as label_zh, '' as description_en,
                 '' as description_zh, '' as formula, 'count' as unit, 'none' as direction, 'calls' as family, true as is_default,
-                'metric_time' as clock, 'none' as "interval", 0 as minimum_base, null::double as target, 1 as version,
-                null::integer as headline, 'fct_calls' as model, 'calls' as measure, null::varchar as numerator,
-                null::varchar as denominator, null::double as percentile, '["org_unit_id"]' as dimensions
-        """)
+                'started_on' as clock, 'none' as "interval", 0 as minimum_base, 'day' as default_grain, null::double as target,
+                1 as version, null::integer as headline, 'fct_calls' as model, ? as parts, null::varchar as expression,
+                '{}' as inputs, '["org_unit_id"]' as dimensions, '{}' as vendor_names, '' as fingerprint
+            """,
+            [json.dumps([part])],
+        )
     with closing(open_snapshot(path)) as snapshot:
 
         def calls(**filters: Any) -> float | None:

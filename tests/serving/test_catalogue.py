@@ -5,11 +5,12 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Callable
+from datetime import date
 from typing import Any
 
 import pytest
 
-from orchestration.serving.catalogue import CatalogueError, catalogue_rows, semantic_models
+from orchestration.serving.catalogue import CatalogueError, catalogue_rows, metric_changes, semantic_models
 from orchestration.settings import Settings
 
 Manifest = dict[str, Any]
@@ -51,9 +52,38 @@ FAULTS: dict[str, tuple[Callable[[Manifest], object], str]] = {
         "complaint_share: there is no measure nothing_count",
     ),
     "an unknown unit": (lambda m: metric(m, "complaint_share")["config"]["meta"].update(unit="parsecs"), "complaint_share: unit 'parsecs'"),
-    "measures of two marts": (
-        lambda m: metric(m, "complaint_share")["type_params"]["denominator"].update(name="calls_offered_count"),
-        "complaint_share: its measures stand in different marts",
+    "a percentile in a ratio": (
+        lambda m: metric(m, "complaint_share")["type_params"]["denominator"].update(name="answered_wait_p90"),
+        "complaint_share: a percentile is no part of a ratio",
+    ),
+    "a version that nobody announced": (
+        lambda m: metric(m, "complaint_share")["config"]["meta"].update(version=2),
+        "complaint_share: version 2 needs one entry under `changes`",
+    ),
+    "a family without a default": (
+        lambda m: metric(m, "service_level")["config"]["meta"].update(is_default_of_family=False),
+        "family service_level: one of its metrics must be the default .*, it has none",
+    ),
+    "derived from nothing": (
+        lambda m: metric(m, "calls_lost")["type_params"]["metrics"][0].update(name="calls_dreamt"),
+        "calls_lost: .*there is no metric calls_dreamt",
+    ),
+    "derived from a derived one": (
+        lambda m: metric(m, "calls_lost")["type_params"]["metrics"][0].update(name="contacts_per_customer")
+        or metric(m, "contacts_per_customer").update(type="derived", type_params=copy.deepcopy(metric(m, "calls_lost")["type_params"])),
+        "derived from metrics that are not derived themselves",
+    ),
+    "derived by more than arithmetic": (
+        lambda m: metric(m, "calls_lost")["type_params"].update(expr="greatest(offered, answered)"),
+        "calls_lost: .*Call is not served",
+    ),
+    "an input that is not used": (
+        lambda m: metric(m, "calls_lost")["type_params"].update(expr="offered"),
+        "calls_lost: its expression names offered, its inputs are answered, offered",
+    ),
+    "a derived metric with an interval": (
+        lambda m: metric(m, "calls_lost")["config"]["meta"].update(interval="wilson"),
+        "calls_lost: no interval can be stated",
     ),
     "another aggregate": (a_sum_with_another_aggregate, "agg 'max' cannot be served"),
 }  # fmt: skip
@@ -66,6 +96,48 @@ def test_what_cannot_be_served_is_refused_by_name(served: Manifest, fault: str) 
     change(broken)
     with pytest.raises(CatalogueError, match=message):
         catalogue_rows(broken, {})
+
+
+def test_a_ratio_may_stand_on_two_marts(served: Manifest) -> None:
+    changed = copy.deepcopy(served)
+    metric(changed, "complaint_share")["type_params"]["denominator"]["name"] = "calls_offered_count"
+    row = next(row for row in catalogue_rows(changed, {}) if row["name"] == "complaint_share")
+    assert row["model"] == "fct_calls, fct_tickets"
+    assert row["clock"] == "created_on, started_on"
+    assert "queue" not in row["dimensions"] and "org_unit_id" in row["dimensions"]
+
+
+def test_what_changed_about_a_definition_is_on_record(served: Manifest) -> None:
+    rows = catalogue_rows(served, {})
+    before = {row["name"]: dict(row) for row in rows}
+    today = date(2026, 5, 1)
+    assert metric_changes(served, rows, before, [], today) == []
+    before["nps"]["fingerprint"] = "another"
+    (silent,) = metric_changes(served, rows, before, [], today)
+    assert (silent["metric"], silent["changed_on"], silent["is_announced"]) == ("nps", today, False)
+    assert before["nps"]["formula"] in silent["what_en"] and before["nps"]["formula"] in silent["what_zh"]
+    announced = copy.deepcopy(served)
+    metric(announced, "nps")["config"]["meta"] |= {
+        "version": 2,
+        "changes": [{"version": 2, "on": "2026-04-30", "en": "Blank answers are out.", "zh": "不计空白回答。"}],
+    }
+    rows = catalogue_rows(announced, {})
+    changes = metric_changes(announced, rows, before, [silent, {**silent, "metric": "gone"}], today)
+    assert [(change["version"], change["is_announced"]) for change in changes] == [(2, True), (1, False)]
+    assert changes[0]["changed_on"] == date(2026, 4, 30)
+
+
+def test_words_are_no_part_of_a_definition(served: Manifest) -> None:
+    changed = copy.deepcopy(served)
+    metric(changed, "nps")["label"] = "Loyalty"
+    other = {row["name"]: row["fingerprint"] for row in catalogue_rows(changed, {})}
+    assert other == {row["name"]: row["fingerprint"] for row in catalogue_rows(served, {})}
+    measure = next(
+        m for model in changed["semantic_models"] for m in model["measures"] if m["name"] == "calls_answered_count"
+    )
+    measure["expr"] = "case when is_answered and not is_flagged then 1 else 0 end"
+    moved = {row["name"] for row in catalogue_rows(changed, {}) if row["fingerprint"] != other[row["name"]]}
+    assert moved == {"calls_answered", "calls_lost"}, "a derived metric changes with what it is derived from"
 
 
 def test_every_metric_is_served_but_the_helpers_of_dbt(served: Manifest) -> None:

@@ -125,6 +125,38 @@ def test_the_six_service_levels(home: Path, name: str, numerator: int, denominat
     assert round(100 * float(str(row["value"])), 2) == percent
 
 
+@pytest.mark.parametrize(
+    ("number", "definition"),
+    [
+        ("0.8113", "service_level_abandons_bad"),
+        ("81.13%", "service_level_abandons_bad"),
+        ("86.0%", "service_level"),
+        ("0.8269", "service_level_early_ignored"),
+        ("83.02 %", "service_level_abandons_good"),
+        ("82.08%", "service_level_short_good"),
+        ("81.90%", "service_level_short_removed"),
+    ],
+)
+def test_a_number_from_elsewhere_is_traced_to_its_definition(home: Path, number: str, definition: str) -> None:
+    moment = ("--from", "2026-01-05", "--to", "2026-01-05")
+    done = csatlas(home, "metric", "service_level", "--explain", number, *moment, "--json", env=SOURCES)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)["variants"]
+    # No call flowed out that day, so the definition with flow-outs is the one without them.
+    equal = {row["metric"] for row in found if row["yields_it"]} - {"service_level_flow_outs_in"}
+    assert equal == {definition}
+    assert found[0]["yields_it"]
+
+
+def test_a_number_that_no_definition_yields_is_said_to_be_none(home: Path) -> None:
+    moment = ("--from", "2026-01-05", "--to", "2026-01-05")
+    done = csatlas(home, "metric", "service_level", "--explain", "0.5", *moment, env=SOURCES)
+    assert done.returncode == 0, done.stderr
+    words = " ".join(done.stdout.split())
+    assert "None of the 7 definitions of service_level yields 0.5" in words
+    assert "the nearest is service_level_abandons_bad, off by +0.311321" in words
+
+
 def test_two_teams_together_are_rolled_up_from_their_parts(home: Path) -> None:
     teams = {row["queue"]: row["value"] for row in values(home, 6, "service_level", "--by", "queue")}
     assert teams == {"team_x": 0.9, "team_y": 0.2}

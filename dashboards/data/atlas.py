@@ -1,0 +1,104 @@
+"""The definition atlas: all variants of a metric's family side by side, and which of them yields a number from elsewhere.
+
+Belongs here: comparing definitions on the same slice. Does not belong here: computing one (metrics).
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from dashboards.data.metrics import Filters, Metric, MetricError, MetricValue, catalogue, metric_values
+from dashboards.data.snapshot import Snapshot
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One definition of a family over a slice.
+
+    Attributes:
+        gap: its value less that of the family's default; None when one of them has no value.
+    """
+
+    metric: Metric
+    value: MetricValue
+    gap: float | None
+
+
+@dataclass(frozen=True)
+class Match:
+    """How near a definition comes to a given number. `is_equal`: equal in the digits that were given."""
+
+    variant: Variant
+    difference: float
+    is_equal: bool
+
+
+def families(metrics: Mapping[str, Metric]) -> dict[str, list[Metric]]:
+    """Metrics by family: the default first, then by name."""
+    found: dict[str, list[Metric]] = {}
+    for metric in sorted(metrics.values(), key=lambda one: (one.family, not one.is_default, one.name)):
+        found.setdefault(metric.family, []).append(metric)
+    return found
+
+
+def variants(snapshot: Snapshot, family: str, filters: Filters | None = None) -> list[Variant]:
+    """All definitions of a family over one slice: the default first.
+
+    Args:
+        family: name of the family, or of any metric in it.
+
+    Raises:
+        MetricError: there is no such family, or a filter that not all of its metrics know.
+    """
+    metrics = catalogue(snapshot)
+    grouped = families(metrics)
+    name = metrics[family].family if family in metrics else family
+    if name not in grouped:
+        close = difflib.get_close_matches(name, [*grouped, *metrics], n=3)
+        hint = f" Did you mean {' or '.join(close)}?" if close else ""
+        raise MetricError(
+            f"There is no family {family!r}.{hint} `csatlas metric --list` shows the family of each metric."
+        )
+    values = metric_values(snapshot, [metric.name for metric in grouped[name]], filters)
+    default = values[grouped[name][0].name].value
+    found = []
+    for metric in grouped[name]:
+        value = values[metric.name].value
+        gap = None if value is None or default is None else value - default
+        found.append(Variant(metric, values[metric.name], gap))
+    return found
+
+
+def spread(found: list[Variant]) -> float | None:
+    """Highest less lowest value of variants in the same unit as the default; None when fewer than two have a value."""
+    values = [
+        one.value.value for one in found if one.value.value is not None and one.metric.unit == found[0].metric.unit
+    ]
+    return max(values) - min(values) if len(values) > 1 else None
+
+
+def explain(snapshot: Snapshot, family: str, number: str, filters: Filters | None = None) -> list[Match]:
+    """Which definition yields a number: all variants, the nearest first.
+
+    Args:
+        number: as it was printed, in the metric's own unit or as a percentage (0.8113, 81.13%). Its digits say how exact it is:
+            0.81 is anything from 0.805 to 0.815.
+
+    Raises:
+        MetricError: the number cannot be read, or there is no such family.
+    """
+    text = number.strip().replace("％", "%")
+    read = re.fullmatch(r"([+-]?\d+(?:\.(\d+))?)(?:\s*(%))?", text)
+    if read is None:
+        raise MetricError(f"{number!r} is no number; write it as 0.8113 or 81.13%.")
+    scale = 100.0 if read[3] else 1.0
+    wanted, half = float(read[1]) / scale, 0.5 * 10.0 ** -len(read[2] or "") / scale
+    found = []
+    for variant in variants(snapshot, family, filters):
+        if variant.value.value is not None:
+            difference = variant.value.value - wanted
+            found.append(Match(variant, difference, abs(difference) <= half * (1 + 1e-9)))
+    return sorted(found, key=lambda match: (not match.is_equal, abs(match.difference)))
