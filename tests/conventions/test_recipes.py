@@ -31,6 +31,7 @@ METRIC = """  - name: urgent_share
         clock: created_on
         formula: "urgent / created"
         minimum_base: 30
+        default_grain: day
         interval: wilson
         version: 1
 """
