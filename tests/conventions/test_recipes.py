@@ -49,7 +49,7 @@ def test_a_metric_needs_one_file(tmp_path: Path) -> None:
     assert parsed.returncode == 0, parsed.stdout
     manifest = json.loads((project.home / "dbt_target" / "semantic_manifest.json").read_text(encoding="utf-8"))
     rows = {row["name"]: row for row in catalogue_rows(manifest, {"urgent_share": 0.1})}
-    assert rows["urgent_share"]["numerator"] == "urgent_tickets_count"
+    assert rows["urgent_share"]["parts"][0]["measure"] == "urgent_tickets_count"
     assert rows["urgent_share"]["label_zh"] == "紧急工单占比"
     assert rows["urgent_share"]["target"] == 0.1
     assert "channel" in rows["urgent_share"]["dimensions"]

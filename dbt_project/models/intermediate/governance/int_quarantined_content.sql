@@ -4,8 +4,9 @@
     pre_hook="{{ forget_rows_not_in('int_quarantined', ['file_id', 'record_number']) }}",
 ) }}
 
--- One row per raw record that is in quarantine in some feed, with its original content: the line of a damaged record, else
--- the record's own columns as JSON. A record never changes, so only those without their content yet are looked up.
+-- One row per raw record that is in quarantine in some feed, with the shape of its content: the line of a damaged record, else
+-- the record's own columns, every letter and digit replaced. The original stands in raw only. A record never changes, so
+-- only those without their content yet are looked up.
 with wanted as (
     select distinct
         q.source,
@@ -41,4 +42,12 @@ contents as (
     where false
 )
 
-select * from contents
+select
+    file_id,
+    record_number,
+    problem,
+    case
+        when problem is not null then {{ masked('left(content, 500)') }}
+        else {{ json_pairs('content', masked) }}
+    end as content
+from contents

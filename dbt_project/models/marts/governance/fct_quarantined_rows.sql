@@ -12,10 +12,7 @@ select
     case when quarantined.feed = 'customer_identifiers' then {{ masked('quarantined.row_key') }} else quarantined.row_key end as row_key,
     quarantined.reasons,
     content.problem,
-    case
-        when content.problem is not null then {{ masked('left(content.content, 500)') }}
-        else {{ json_pairs('content.content', masked) }}
-    end as content,
+    content.content,
     quarantined.delivery,
     quarantined.loaded_at
 from {{ ref('int_quarantined') }} as quarantined
