@@ -1,4 +1,7 @@
-"""A home and a dbt project of their own for tests: the real project plus the staging of the invented `shop` source."""
+"""A home and a dbt project of their own for tests: the real project plus the staging of the invented `shop` source.
+
+Its seeds are a copy too, so that a test may add schedules and policies to them.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,8 @@ import json
 import os
 import shutil
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,10 +27,11 @@ _IGNORED = shutil.ignore_patterns("target", "logs", "__pycache__")
 
 @dataclass
 class ShopProject:
-    """A copied dbt project with `shop` as its only source, and one home."""
+    """A copied dbt project with its sources (`shop` alone, if nothing else is said), and one home."""
 
     root: Path
     home: Path
+    sources: tuple[str, ...] = ("shop",)
 
     @property
     def settings(self) -> Settings:
@@ -37,10 +43,19 @@ class ShopProject:
 
     @property
     def declarations(self) -> dict[str, SourceDeclaration]:
-        return load_declarations(["shop"], folder=SHOP)
+        real = [name for name in self.sources if name != "shop"]
+        found = load_declarations(["shop"], folder=SHOP) if "shop" in self.sources else {}
+        return found | (load_declarations(real) if real else {})
 
-    def deliver(self, name: str, text: str) -> None:
-        inbox = self.home / "inbox" / "shop"
+    def add_to_seed(self, name: str, *lines: str) -> None:
+        """Append lines to the copy of a seed."""
+        path = self.root / "seeds" / f"{name}.csv"
+        path.write_text(
+            path.read_text(encoding="utf-8").rstrip("\n") + "\n" + "\n".join(lines) + "\n", encoding="utf-8"
+        )
+
+    def deliver(self, name: str, text: str, *, source: str = "shop") -> None:
+        inbox = self.home / "inbox" / source
         inbox.mkdir(parents=True, exist_ok=True)
         (inbox / name).write_text(text, encoding="utf-8")
 
@@ -51,7 +66,7 @@ class ShopProject:
         return [
             "--project-dir", str(self.project_dir), "--profiles-dir", str(self.project_dir),
             "--target-path", str(self.home / "dbt_target"), "--log-path", str(self.home / "dbt_target" / "logs"),
-            "--vars", json.dumps({"sources": {"shop": list(self.declarations["shop"].feeds)}}),
+            "--vars", json.dumps({"sources": {name: list(found.feeds) for name, found in self.declarations.items()}}),
         ]  # fmt: skip
 
     def dbt(self, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -72,14 +87,26 @@ class ShopProject:
         assert built.returncode == 0, built.stdout[-6000:] + built.stderr
 
 
-def make_shop_project(root: Path) -> ShopProject:
-    """Copy the dbt project and the seeds below `root`, and add the shop's staging."""
+def make_shop_project(root: Path, *sources: str) -> ShopProject:
+    """Copy the dbt project and the seeds below `root`, and add the shop's staging. `sources`: other ones than the shop alone."""
     shutil.copytree(PROJECT_ROOT / "dbt_project", root / "dbt_project", ignore=_IGNORED)
     shutil.copytree(PROJECT_ROOT / "seeds", root / "seeds")
-    shutil.copytree(SHOP / "staging", root / "dbt_project" / "models" / "staging" / "shop")
+    if not sources or "shop" in sources:
+        shutil.copytree(SHOP / "staging", root / "dbt_project" / "models" / "staging" / "shop")
     home = root / "home"
     home.mkdir()
-    return ShopProject(root, home)
+    return ShopProject(root, home, sources or ("shop",))
+
+
+@contextmanager
+def opened(project: ShopProject) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The built warehouse, for questions."""
+    with duckdb.connect(":memory:") as connection:
+        connection.execute("set timezone = 'UTC'")
+        connection.execute(f"attach '{project.settings.raw_path}' as raw (read_only)")
+        connection.execute(f"attach '{project.settings.warehouse_path}' as warehouse (read_only)")
+        connection.execute("use warehouse.marts")
+        yield connection
 
 
 def table_names(path: Path) -> list[tuple[str, str]]:

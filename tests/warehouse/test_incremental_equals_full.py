@@ -39,14 +39,15 @@ class Deliveries:
 
     def _day(self, day: date) -> None:
         dice, name = self.random, day.strftime("%Y%m%d")
-        tickets = ["id,customer,kind,status,created,updated,deleted"]
+        tickets = ["id,customer,kind,status,created,updated,deleted,unit,priority"]
         for _ in range(25):
             created = _stamp(self._moment(self._near(day))) if dice.random() > 0.05 else "2026-02-30 10:00:00"
             kind = dice.choice(["enquiry", "complaint", "repair", "never heard of"])
             status = dice.choice(["open", "solved", "closed"])
             deleted = "yes" if dice.random() < 0.1 else "no"
             tickets.append(
-                f"T{dice.randrange(40)},C{dice.randrange(15)},{kind},{status},{created},{_stamp(self._moment(day))},{deleted}"
+                f"T{dice.randrange(40)},C{dice.randrange(15)},{kind},{status},{created},{_stamp(self._moment(day))},{deleted},"
+                f"{dice.choice(['', 'U1'])},{dice.choice(['', 'low', 'high'])}"
             )
         if dice.random() < 0.5:
             tickets.append("T1,C1,too,few")
@@ -55,12 +56,23 @@ class Deliveries:
         log = []
         for _ in range(60):
             kind, value = dice.choice(
-                [("status", "open"), ("status", "solved"), ("public_reply", ""), ("private_note", ""), ("hm", "")]
-            )
+                [
+                    ("status", "open"), ("status", "pending"), ("status", "solved"), ("public_reply", ""), ("public_reply", ""),
+                    ("private_note", ""), ("hm", ""), ("priority", "high"), ("priority", "urgent"), ("assignee", "A1"),
+                    ("assignee", "A2"), ("schedule", "office_hours"), ("schedule", "service_hours"), ("merge", "T1"),
+                ]
+            )  # fmt: skip
             actor = dice.choice(["customer", "agent", "bot"])
             log.append(f"T{dice.randrange(45)}|{_stamp(self._moment(self._near(day)))}|{actor}|{kind}|{value}")
         log += dice.sample(log, 5)
         self.files[f"ticketlog_{name}.txt"] = "\n".join(log) + "\n"
+
+        roster = ["id,agent,kind,activity,starts,ends"]
+        for number in range(3):
+            start = self._moment(day)
+            end = start + timedelta(hours=dice.randrange(-1, 9))
+            roster.append(f"S{dice.randrange(20)},A{number},rostered,ready,{_stamp(start)},{_stamp(end)}")
+        self.files[f"roster_{name}.csv"] = "\n".join(roster) + "\n"
 
         calls, events = ["id,caller,customer,started,ended"], []
         for _ in range(25):

@@ -4,6 +4,19 @@
     timezone('UTC', timezone('{{ time_zone }}', {{ local_timestamp }}))
 {%- endmacro %}
 
+{#- The same with a zone that is a column. -#}
+{% macro local_to_utc_of(local_timestamp, time_zone_sql) -%}
+    timezone('UTC', timezone({{ time_zone_sql }}, {{ local_timestamp }}))
+{%- endmacro %}
+
+{#- A local time that a clock change skips is read `utc`, an hour or so too late: the first minute from the change on. -#}
+{% macro first_minute_showing(utc, local_timestamp, time_zone_sql) -%}
+    list_min(list_filter(
+        generate_series({{ utc }} - ({{ utc_to_local(utc, time_zone_sql) }} - {{ local_timestamp }}), {{ utc }}, interval '1 minute'),
+        lambda m: {{ utc_to_local('m', time_zone_sql) }} >= {{ local_timestamp }}
+    ))
+{%- endmacro %}
+
 {% macro utc_to_local(utc_timestamp, time_zone_sql) -%}
     timezone({{ time_zone_sql }}, timezone('UTC', {{ utc_timestamp }}))
 {%- endmacro %}
@@ -93,3 +106,27 @@
         ', '
     )
 {%- endmacro %}
+
+{#- Whole seconds of a number of microseconds (rounded down). -#}
+{% macro whole_seconds(micros) -%} cast(floor(({{ micros }}) / 1000000.0) as bigint) {%- endmacro %}
+
+{% macro days_between(first_day, last_day) -%}
+    select cast(unnest(generate_series(date '{{ first_day }}', date '{{ last_day }}', interval '1 day')) as date) as day
+{%- endmacro %}
+
+{% macro at_minute_of_day(day, minute_sql) -%} cast({{ day }} as timestamp) + to_minutes({{ minute_sql }}) {%- endmacro %}
+
+{#- Join to the newest row that began at or before an instant (`began <= instant` among the rows that agree in `on`); a row without
+    such a partner stays, with nulls. -#}
+{% macro join_latest(relation, alias, on, began, instant) -%}
+    asof left join {{ relation }} as {{ alias }}
+        on {{ on | join(' and ') }} and {{ instant }} >= {{ began }}
+{%- endmacro %}
+
+{#- Several columns as one value, so that the first or last row of a group gives all of them, nulls included. -#}
+{% macro record(columns) -%}
+    struct_pack({% for column in columns %}{{ column }} := {{ column }}{{ ', ' if not loop.last }}{% endfor %})
+{%- endmacro %}
+
+{#- Sort key of several columns; the first decides. -#}
+{% macro sort_key(columns) -%} row({{ columns | join(', ') }}) {%- endmacro %}

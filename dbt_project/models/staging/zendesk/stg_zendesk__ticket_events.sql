@@ -19,6 +19,7 @@ changes as (
             when 'priority' then 'priority'
             when 'assignee_id' then 'assignee'
             when 'group_id' then 'group'
+            when 'schedule_id' then 'schedule'
             else 'field'
         end as event_kind,
         case history.field_name
@@ -26,6 +27,7 @@ changes as (
             when 'group_id' then coalesce(groups.description, history.value)
             when 'status' then history.value
             when 'priority' then history.value
+            when 'schedule_id' then history.value
             else concat(history.field_name, '=', history.value)
         end as value,
         null as body,

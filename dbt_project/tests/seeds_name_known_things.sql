@@ -1,0 +1,18 @@
+-- A seed that names what no other seed has is a slip of the pen: its line would have no effect, and nobody would see it.
+select
+    'schedule_assignments' as seed,
+    a.schedule_id as named
+from {{ ref('schedule_assignments') }} as a
+where a.schedule_id not in (select s.schedule_id from {{ ref('schedules') }} as s) or a.assigned_to not in ('org_unit', 'group')
+union all
+select
+    'schedules' as seed,
+    s.calendar_id as named
+from {{ ref('schedules') }} as s
+where s.calendar_id is not null and s.calendar_id not in (select h.calendar_id from {{ ref('holidays') }} as h)
+union all
+select
+    'schedules' as seed,
+    concat(s.schedule_id, ' weekday ', s.weekday) as named
+from {{ ref('schedules') }} as s
+where s.weekday not between 1 and 7 or s.valid_to < s.valid_from

@@ -1,0 +1,330 @@
+"""Two thousand random tickets, computed again in polars from the definitions alone, agree with the warehouse to the second.
+
+The tickets are reopened, put on hold, re-prioritised, moved between schedules and units, answered by people and bots, handed over, solved
+and closed at equal instants, and their events arrive shuffled over two deliveries. The second engine knows no business clock: it lays
+each span, cut at every change of schedule, over the opening hours that it makes with `zoneinfo`, and adds up what overlaps.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+import duckdb
+import polars as pl
+import pytest
+
+from tests.warehouse.shop_project import make_shop_project, opened
+
+pytestmark = pytest.mark.slow
+
+TICKETS = 2000
+FIRST, DAYS = date(2026, 2, 25), 40
+OPENINGS = {
+    # schedule: (zone, {weekday: [(opens, closes)]})
+    "always": ("UTC", {day: [("00:00", "24:00")] for day in range(1, 8)}),
+    "york": ("America/New_York", {day: [("08:30", "17:15")] for day in range(1, 6)}),
+    "night": ("America/New_York", {day: [("21:00", "05:00")] for day in range(1, 8)}),
+    "split": ("Europe/Berlin", {day: [("08:00", "12:00"), ("13:30", "18:00")] for day in (1, 2, 4, 6)}),
+    "shanghai": ("Asia/Shanghai", {day: [("09:00", "18:00")] for day in range(1, 6)}),
+}
+UNITS = {"u-always": "always", "u-york": "york", "u-split": "split", "somewhere": "shanghai"}
+GROUPS = {"g-night": "night", "g-york": "york", "g-nobody": None}
+SOLVED = {"solved", "closed"}
+
+
+@dataclass(frozen=True)
+class Event:
+    """One line of the log."""
+
+    at: datetime
+    actor: str
+    kind: str
+    value: str = ""
+
+
+@dataclass
+class Ticket:
+    """A ticket with its events in their true order."""
+
+    name: str
+    created: datetime
+    unit: str
+    priority: str
+    events: list[Event] = field(default_factory=list)
+
+
+def random_ticket(name: str, dice: random.Random) -> Ticket:
+    created = datetime.combine(FIRST, time(), UTC) + timedelta(seconds=dice.randrange(25 * 86_400))
+    ticket = Ticket(name, created, dice.choice(list(UNITS)), dice.choice(["low", "normal", "high"]))
+    now = created
+    for _ in range(dice.randrange(14)):
+        # Every seventh event shares its instant with the one before; the first may share that of the creation.
+        now += timedelta(
+            seconds=0 if dice.random() < 0.15 else dice.choice([40, 3_000, 30_000, 200_000]) + dice.randrange(60)
+        )
+        kind = dice.choice(
+            ["status"] * 5
+            + ["public_reply"] * 5
+            + ["priority", "schedule", "group", "assignee", "private_note", "field"]
+        )
+        value = {
+            "status": lambda: dice.choice(["new", "open", "open", "pending", "hold", "solved", "solved", "closed"]),
+            "priority": lambda: dice.choice(["low", "normal", "high", "urgent"]),
+            "schedule": lambda: dice.choice(list(OPENINGS)),
+            "group": lambda: dice.choice(list(GROUPS)),
+            "assignee": lambda: dice.choice(["A1", "A2", "A3"]),
+        }.get(kind, str)()
+        event = Event(now, dice.choice(["customer", "agent", "agent", "bot", "system"]), kind, value)
+        if event not in ticket.events:
+            ticket.events.append(event)
+    return ticket
+
+
+# -- the second engine ----------------------------------------------------------------------------------------------------
+
+
+def instant(day: date, clock: str, zone: ZoneInfo) -> datetime:
+    """Instant of a wall clock; none of the hours above lies in an hour that is skipped or comes twice."""
+    hours, minutes = (int(part) for part in clock.split(":"))
+    local = datetime.combine(day, time()) + timedelta(hours=hours, minutes=minutes)
+    return local.replace(tzinfo=zone).astimezone(UTC)
+
+
+def openings() -> pl.DataFrame:
+    rows = []
+    for schedule, (zone_name, week) in OPENINGS.items():
+        zone = ZoneInfo(zone_name)
+        for number in range(-3, 80):
+            day = FIRST + timedelta(days=number)
+            for opens, closes in week.get(day.isoweekday(), []):
+                end = day if closes > opens else day + timedelta(days=1)
+                rows.append((schedule, instant(day, opens, zone), instant(end, closes, zone)))
+    return pl.DataFrame(rows, schema=["schedule", "opens", "closes"], orient="row")
+
+
+Segment = tuple[str, datetime, datetime]
+
+
+@dataclass
+class Replay:
+    """What the definitions make of one ticket."""
+
+    facts: dict[str, object] = field(default_factory=dict)
+    spans: dict[str, list[Segment]] = field(default_factory=dict)
+
+
+def replay(ticket: Ticket) -> Replay:
+    result = Replay()
+    events = ticket.events
+    # The schedule in force from each instant on.
+    named: str | None = None
+    held: str = UNITS[ticket.unit]
+    moves: list[tuple[datetime, str]] = [(ticket.created, held)]
+    for event in events:
+        if event.kind == "schedule":
+            named = event.value
+        elif event.kind == "group":
+            held = GROUPS[event.value] or held
+        moves.append((event.at, named or held))
+
+    def cut(start: datetime, end: datetime) -> list[Segment]:
+        edges = [start, *sorted({at for at, _ in moves if start < at < end}), end]
+        in_force = [next(s for at, s in reversed(moves) if at <= left) for left in edges[:-1]]
+        return [(s, left, right) for s, left, right in zip(in_force, edges[:-1], edges[1:], strict=True)]
+
+    def schedule_after(position: int) -> str:
+        """Schedule when the event at a position of the log happened: those before it, in the log's order, have had their effect."""
+        return moves[position + 1][1]
+
+    first_schedule = next(s for at, s in reversed(moves) if at <= ticket.created)
+    status, entered, stays = "new", ticket.created, []
+    priority_events = [event for event in events if event.kind == "priority"]
+    priority = ticket.priority if not priority_events else None
+    for event in priority_events:
+        if event.at == ticket.created:
+            priority = event.value
+    at_creation = priority
+    solutions: list[tuple[int, str | None]] = []
+    reply: tuple[int, str | None] | None = None
+    reopened = hand_overs = replies = 0
+    assignee: str | None = None
+    waiting: datetime | None = ticket.created
+    answered: list[tuple[datetime, datetime]] = []
+    turns = 1
+    has_status = any(event.kind == "status" for event in events)
+    for position, event in enumerate(events):
+        if event.kind == "priority":
+            priority = event.value
+        if event.kind == "assignee":
+            hand_overs += assignee is not None and assignee != event.value
+            assignee = event.value
+        if event.kind == "status":
+            if event.value in SOLVED and status not in SOLVED:
+                solutions.append((position, priority))
+            reopened += status in SOLVED and event.value not in SOLVED
+            stays.append((status, entered, event.at))
+            status, entered = event.value, event.at
+        if event.kind == "public_reply" and event.at > ticket.created:
+            if event.actor == "agent":
+                replies += 1
+                if reply is None:
+                    reply = (position, priority)
+                if waiting is not None:
+                    answered.append((waiting, event.at))
+                waiting = None
+            elif event.actor == "customer" and waiting is None:
+                waiting, turns = event.at, turns + 1
+    solved_now = has_status and status in SOLVED
+    facts = result.facts
+    facts["lifecycle_status"] = status if has_status else "open"
+    facts["is_solved"], facts["was_solved"] = solved_now, bool(solutions)
+    facts["is_one_touch"] = solved_now and replies == 1
+    facts["reopen_count"], facts["hand_overs"] = reopened, hand_overs
+    facts["public_agent_replies"], facts["customer_turns"], facts["answered_turns"] = replies, turns, len(answered)
+    facts["priority_at_creation"] = at_creation or "unknown"
+    facts["priority_at_first_reply"] = reply[1] if reply else None
+    facts["priority_at_first_resolution"] = solutions[0][1] if solutions else None
+
+    def span(name: str, decider: tuple[int, str | None] | None) -> None:
+        facts[f"{name}_seconds"] = None
+        if decider is None:
+            return
+        start, end = ticket.created, events[decider[0]].at
+        facts[f"{name}_seconds"] = int((end - start).total_seconds())
+        result.spans[f"{name}_business_seconds"] = cut(start, end)
+        result.spans[f"{name}_business_seconds_by_last_schedule"] = [(schedule_after(decider[0]), start, end)]
+        result.spans[f"{name}_business_seconds_by_first_schedule"] = [(first_schedule, start, end)]
+
+    span("first_reply", reply)
+    span("first_resolution", solutions[0] if solutions else None)
+    span("full_resolution", solutions[-1] if solved_now else None)
+    facts["total_reply_seconds"] = sum(int((b - a).total_seconds()) for a, b in answered) if answered else None
+    if answered:
+        result.spans["total_reply_business_seconds"] = [piece for a, b in answered for piece in cut(a, b)]
+    for name, statuses in {
+        "requester_wait": {"new", "open", "hold"}, "work": {"new", "open"}, "hold": {"hold"}, "agent_wait": {"pending"},
+    }.items():  # fmt: skip
+        mine = [(a, b) for stay, a, b in stays if stay in statuses]
+        facts[f"{name}_seconds"] = sum(int((b - a).total_seconds()) for a, b in mine) if solved_now else None
+        if solved_now:
+            result.spans[f"{name}_business_seconds"] = [piece for a, b in mine for piece in cut(a, b)]
+    return result
+
+
+def business_seconds(replays: dict[str, Replay]) -> dict[tuple[str, str], int]:
+    """Seconds of each span that lie in the opening hours of its schedules."""
+    rows = [
+        (name, span, schedule, start, end)
+        for name, found in replays.items()
+        for span, pieces in found.spans.items()
+        for schedule, start, end in pieces
+    ]
+    pieces = pl.DataFrame(rows, schema=["ticket", "span", "schedule", "start", "end"], orient="row")
+    overlaps = (
+        pieces.join_where(
+            openings(),
+            pl.col("schedule") == pl.col("schedule_right"),
+            pl.col("start") < pl.col("closes"),
+            pl.col("end") > pl.col("opens"),
+        )
+        .with_columns(
+            (pl.min_horizontal("end", "closes") - pl.max_horizontal("start", "opens"))
+            .dt.total_seconds()
+            .alias("seconds")
+        )
+        .group_by("ticket", "span")
+        .agg(pl.col("seconds").sum())
+    )
+    found = {(name, span): 0 for name, replayed in replays.items() for span in replayed.spans}
+    return found | {(name, span): seconds for name, span, seconds in overlaps.iter_rows()}
+
+
+# -- both, side by side ---------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Both:
+    """The tickets, and the warehouse that was built from their files."""
+
+    tickets: list[Ticket]
+    marts: duckdb.DuckDBPyConnection
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
+    dice = random.Random(20260301)
+    tickets = [random_ticket(f"T{number:04}", dice) for number in range(TICKETS)]
+    project = make_shop_project(tmp_path_factory.mktemp("second"))
+    for schedule, (zone, week) in OPENINGS.items():
+        project.add_to_seed(
+            "schedules",
+            *(f"{schedule},{day},{opens},{closes},,,{zone}," for day, hours in week.items() for opens, closes in hours),
+        )
+    project.add_to_seed(
+        "schedule_assignments", "org_unit,u-always,always", "org_unit,u-york,york", "org_unit,u-spl*,split"
+    )
+    project.add_to_seed("schedule_assignments", "org_unit,some*,shanghai", "group,g-night,night", "group,g-y*,york")
+    header = "id,customer,kind,status,created,updated,deleted,unit,priority"
+    rows = [
+        f"{t.name},C1,enquiry,open,{t.created:%Y-%m-%d %H:%M:%S}Z,2026-11-30 00:00:00,no,{t.unit},{t.priority}"
+        for t in tickets
+    ]
+    project.deliver("tickets_20261130.csv", "\n".join([header, *rows]) + "\n")
+    # Events of one instant stay in one file, in their order; the instants are shuffled over two files.
+    instants: dict[tuple[str, datetime], list[Event]] = {}
+    for ticket in tickets:
+        for event in ticket.events:
+            instants.setdefault((ticket.name, event.at), []).append(event)
+    groups = list(instants.items())
+    dice.shuffle(groups)
+    for name, chosen in (("20261129", groups[::2]), ("20261128", groups[1::2])):
+        lines = [
+            f"{ticket}|{e.at:%Y-%m-%d %H:%M:%S}Z|{e.actor}|{e.kind}|{e.value}"
+            for (ticket, _), group in chosen
+            for e in group
+        ]
+        project.deliver(f"ticketlog_{name}.txt", "\n".join(lines) + "\n")
+    project.load("load-1")
+    project.build()
+    with opened(project) as marts:
+        yield Both(tickets, marts)
+
+
+def test_every_ticket_agrees_in_every_fact(both: Both) -> None:
+    replays = {ticket.name: replay(ticket) for ticket in both.tickets}
+    seconds = business_seconds(replays)
+    facts = sorted({name for found in replays.values() for name in found.facts})
+    spans = sorted({name for found in replays.values() for name in found.spans})
+    assert len(spans) == 14
+    expected = pl.DataFrame(
+        [
+            (name, *(found.facts[fact] for fact in facts), *(seconds.get((name, span)) for span in spans))
+            for name, found in replays.items()
+        ],
+        schema=["ticket_id", *facts, *spans],
+        orient="row",
+        infer_schema_length=None,
+    ).sort("ticket_id")
+    found = both.marts.execute(
+        f"select ticket_id, {', '.join([*facts, *spans])} from fct_tickets order by ticket_id"
+    ).pl()
+    assert found.height == TICKETS
+    differing = {
+        column: int((found[column].cast(expected[column].dtype) != expected[column]).fill_null(False).sum())
+        + int((found[column].is_null() != expected[column].is_null()).sum())
+        for column in [*facts, *spans]
+    }
+    assert {column: count for column, count in differing.items() if count} == {}
+    # The tickets do exercise what they are for.
+    moved = found.filter(
+        pl.col("full_resolution_business_seconds") != pl.col("full_resolution_business_seconds_by_last_schedule")
+    )
+    assert moved.height > 100
+    assert found.filter(pl.col("reopen_count") > 0).height > 200
+    assert found.filter(pl.col("hand_overs") > 0).height > 50
+    assert found.filter(pl.col("is_one_touch")).height > 100
+    assert found.filter(pl.col("customer_turns") > 1).height > 200
