@@ -16,3 +16,13 @@ select
     concat(s.schedule_id, ' weekday ', s.weekday) as named
 from {{ ref('schedules') }} as s
 where s.weekday not between 1 and 7 or s.valid_to < s.valid_from
+union all
+select
+    'sla_policies' as seed,
+    concat(p.precedence, ' ', p.policy) as named
+from {{ ref('sla_policies') }} as p
+where
+    p.sla_metric not in ('first_reply', 'next_reply', 'first_resolution', 'resolution')
+    or p.clock not in ('calendar', 'business')
+    or p.target_minutes <= 0
+    or p.valid_to < p.valid_from

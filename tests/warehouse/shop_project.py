@@ -54,6 +54,13 @@ class ShopProject:
             path.read_text(encoding="utf-8").rstrip("\n") + "\n" + "\n".join(lines) + "\n", encoding="utf-8"
         )
 
+    def replace_seed(self, name: str, *lines: str) -> None:
+        """Give the copy of a seed other lines; its header stays."""
+        path = self.root / "seeds" / f"{name}.csv"
+        path.write_text(
+            "\n".join([path.read_text(encoding="utf-8").split("\n", 1)[0], *lines]) + "\n", encoding="utf-8"
+        )
+
     def deliver(self, name: str, text: str, *, source: str = "shop") -> None:
         inbox = self.home / "inbox" / source
         inbox.mkdir(parents=True, exist_ok=True)

@@ -2,12 +2,13 @@
 
 The tickets are reopened, put on hold, re-prioritised, moved between schedules and units, answered by people and bots, handed over, solved
 and closed at equal instants, and their events arrive shuffled over two deliveries. The second engine knows no business clock: it lays
-each span, cut at every change of schedule, over the opening hours that it makes with `zoneinfo`, and adds up what overlaps.
+each span, cut at every change of schedule, over the opening hours that it makes with `zoneinfo`, and adds up what overlaps. A promise it judges stretch by stretch, and finds the instant of a breach by halving.
 """
 
 from __future__ import annotations
 
 import random
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
@@ -84,6 +85,31 @@ def random_ticket(name: str, dice: random.Random) -> Ticket:
     return ticket
 
 
+@dataclass(frozen=True)
+class Policy:
+    """One promise; no priorities: any."""
+
+    metric: str
+    minutes: int
+    clock: str
+    priorities: tuple[str, ...] = ()
+    pauses: tuple[str, ...] = ()
+    valid_from: date | None = None
+
+
+# High tickets have no promise of a solution; what a ticket was promised as normal ends when it becomes high.
+POLICIES = [
+    Policy("first_reply", 60, "calendar", ("urgent",)),
+    Policy("first_reply", 240, "business", ("high",)),
+    Policy("first_reply", 600, "business", pauses=("pending",)),
+    Policy("next_reply", 120, "business", ("high", "urgent")),
+    Policy("next_reply", 900, "calendar", pauses=("hold", "pending")),
+    Policy("resolution", 1000, "business", ("urgent",), ("pending",)),
+    Policy("resolution", 3000, "business", ("low", "normal"), ("pending", "hold")),
+    Policy("first_resolution", 5000, "calendar", valid_from=date(2026, 3, 10)),
+]
+
+
 # -- the second engine ----------------------------------------------------------------------------------------------------
 
 
@@ -115,6 +141,29 @@ class Replay:
 
     facts: dict[str, object] = field(default_factory=dict)
     spans: dict[str, list[Segment]] = field(default_factory=dict)
+    promises: list[Promise] = field(default_factory=list)
+    stretches: list[Stretch] = field(default_factory=list)
+    end: datetime | None = None
+
+
+@dataclass
+class Promise:
+    """One thing a customer waits for."""
+
+    metric: str
+    number: int
+    began: datetime
+    fulfilled: datetime | None
+
+
+@dataclass
+class Stretch:
+    """Time of one status, priority and schedule, from an instant on."""
+
+    began: datetime
+    status: str
+    priority: str | None
+    schedule: str
 
 
 def replay(ticket: Ticket) -> Replay:
@@ -179,6 +228,29 @@ def replay(ticket: Ticket) -> Replay:
             elif event.actor == "customer" and waiting is None:
                 waiting, turns = event.at, turns + 1
     solved_now = has_status and status in SOLVED
+    # What is promised, and the stretches in which the clocks of the promises run.
+    if solved_now:
+        result.end = events[solutions[-1][0]].at
+    result.promises = [
+        Promise("first_reply" if n == 0 else "next_reply", n + 1, a, b) for n, (a, b) in enumerate(answered)
+    ]
+    if waiting is not None:
+        result.promises.append(Promise("next_reply" if answered else "first_reply", turns, waiting, None))
+    first_solved = events[solutions[0][0]].at if solutions else None
+    result.promises.append(Promise("first_resolution", 1, ticket.created, first_solved))
+    result.promises.append(Promise("resolution", 1, ticket.created, result.end))
+    now = Stretch(ticket.created, "new", at_creation, first_schedule)
+    result.stretches = [now]
+    for event, (_, schedule) in zip(events, moves[1:], strict=True):
+        now = Stretch(
+            event.at,
+            event.value if event.kind == "status" else now.status,
+            event.value if event.kind == "priority" else now.priority,
+            now.schedule if event.at == ticket.created else schedule,
+        )
+        if result.stretches[-1].began == now.began:
+            result.stretches.pop()
+        result.stretches.append(now)
     facts = result.facts
     facts["lifecycle_status"] = status if has_status else "open"
     facts["is_solved"], facts["was_solved"] = solved_now, bool(solutions)
@@ -243,6 +315,89 @@ def business_seconds(replays: dict[str, Replay]) -> dict[tuple[str, str], int]:
     return found | {(name, span): seconds for name, span, seconds in overlaps.iter_rows()}
 
 
+# -- promises -------------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Hours:
+    """Opening hours by schedule, for the promises."""
+
+    stretches: dict[str, list[tuple[datetime, datetime]]]
+
+    def open_seconds(self, schedule: str, start: datetime, end: datetime) -> int:
+        hours = self.stretches[schedule]
+        position = max(bisect_right(hours, (start, start)) - 1, 0)
+        total = 0
+        while position < len(hours) and hours[position][0] < end:
+            opens, closes = hours[position]
+            total += max(int((min(closes, end) - max(opens, start)).total_seconds()), 0)
+            position += 1
+        return total
+
+
+def spent(policy: Policy, stretches: list[Stretch], hours: Hours, start: datetime, until: datetime) -> int:
+    """Seconds that count for a promise, from its beginning until an instant."""
+    total = 0
+    for stretch, following in zip(stretches, [*stretches[1:], None], strict=True):
+        left = max(stretch.began, start)
+        right = min(following.began, until) if following else until
+        if left < right and stretch.status not in {*SOLVED, *policy.pauses}:
+            seconds = int((right - left).total_seconds())
+            total += seconds if policy.clock == "calendar" else hours.open_seconds(stretch.schedule, left, right)
+    return total
+
+
+def fitting(promise: Promise, priority: str | None) -> Policy | None:
+    for policy in POLICIES:
+        in_time = policy.valid_from is None or promise.began.date() >= policy.valid_from
+        if policy.metric == promise.metric and in_time and (not policy.priorities or priority in policy.priorities):
+            return policy
+    return None
+
+
+def judged(found: Replay, promise: Promise, hours: Hours, horizon: datetime) -> tuple[object, ...] | None:
+    """(state, policy, target, elapsed, breach) of a promise; None where no policy ever fitted."""
+    end = promise.fulfilled or found.end or horizon
+    # The stretches of the promise; the last goes on until the promise ends, whatever comes afterwards.
+    stretches = [s for s in found.stretches if s.began < end or s.began <= promise.began]
+    stretches = [
+        s
+        for s, following in zip(stretches, [*stretches[1:], None], strict=True)
+        if following is None or following.began > promise.began
+    ]
+    in_force: Policy | None = None
+    for stretch, following in zip(stretches, [*stretches[1:], None], strict=True):
+        policy = fitting(promise, stretch.priority)
+        if policy is None:
+            continue
+        in_force = policy
+        left, right = max(stretch.began, promise.began), following.began if following else end
+        target = policy.minutes * 60
+        if right <= left and not spent(policy, stretches, hours, promise.began, left) > target:
+            continue
+        if left < end and spent(policy, stretches, hours, promise.began, left) > target:
+            breach = left
+        elif spent(policy, stretches, hours, promise.began, right) > target:
+            low, high = left, right
+            while high - low > timedelta(seconds=1):
+                middle = low + timedelta(seconds=int((high - low).total_seconds()) // 2)
+                if spent(policy, stretches, hours, promise.began, middle) > target:
+                    high = middle
+                else:
+                    low = middle
+            breach = low
+        else:
+            continue
+        elapsed = spent(policy, stretches, hours, promise.began, end)
+        return ("breached", f"p{POLICIES.index(policy)}", target, elapsed, breach.replace(tzinfo=None))
+    if in_force is None:
+        return None
+    last = fitting(promise, stretches[-1].priority)
+    state = "met" if promise.fulfilled else None if found.end else "running"
+    elapsed = spent(in_force, stretches, hours, promise.began, end)
+    return (state if last is not None else None, f"p{POLICIES.index(in_force)}", in_force.minutes * 60, elapsed, None)
+
+
 # -- both, side by side ---------------------------------------------------------------------------------------------------
 
 
@@ -264,6 +419,9 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
             "schedules",
             *(f"{schedule},{day},{opens},{closes},,,{zone}," for day, hours in week.items() for opens, closes in hours),
         )
+    for number, policy in enumerate(POLICIES):
+        line = f"{number},p{number},{policy.metric},{';'.join(policy.priorities)},,,{policy.minutes},{policy.clock},{';'.join(policy.pauses)},{policy.valid_from or ''},"
+        (project.replace_seed if number == 0 else project.add_to_seed)("sla_policies", line)
     project.add_to_seed(
         "schedule_assignments", "org_unit,u-always,always", "org_unit,u-york,york", "org_unit,u-spl*,split"
     )
@@ -328,3 +486,31 @@ def test_every_ticket_agrees_in_every_fact(both: Both) -> None:
     assert found.filter(pl.col("hand_overs") > 0).height > 50
     assert found.filter(pl.col("is_one_touch")).height > 100
     assert found.filter(pl.col("customer_turns") > 1).height > 200
+
+
+def test_every_promise_agrees(both: Both) -> None:
+    hours = Hours(
+        {str(key[0]): sorted(rows.select("opens", "closes").rows()) for key, rows in openings().group_by("schedule")}
+    )
+    horizon = max(event.at for ticket in both.tickets for event in ticket.events)
+    expected = {}
+    for ticket in both.tickets:
+        found = replay(ticket)
+        for promise in found.promises:
+            outcome = judged(found, promise, hours, horizon)
+            if outcome is not None:
+                expected[(ticket.name, promise.metric, promise.number)] = outcome
+    rows = both.marts.execute(
+        "select ticket_id, sla_metric, instance, sla_state, policy, target_seconds, elapsed_seconds, breached_at from fct_ticket_slas"
+    ).fetchall()
+    actual = {row[:3]: row[3:] for row in rows}
+    assert len(rows) == len(actual)
+    assert actual.keys() == expected.keys()
+    differing = {key: (actual[key], expected[key]) for key in expected if actual[key] != expected[key]}
+    assert len(differing) == 0, list(differing.items())[:5]
+    for metric, least in {"first_reply": 200, "next_reply": 50, "first_resolution": 50, "resolution": 100}.items():
+        for state in ("met", "breached", None):
+            count = sum(key[1] == metric and row[0] == state for key, row in actual.items())
+            assert count >= (least if state else 0), (metric, state, count)
+    assert sum(row[0] == "running" for row in actual.values()) > 50
+    assert sum(row[0] is None for row in actual.values()) > 100

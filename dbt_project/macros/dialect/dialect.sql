@@ -130,3 +130,11 @@
 
 {#- Sort key of several columns; the first decides. -#}
 {% macro sort_key(columns) -%} row({{ columns | join(', ') }}) {%- endmacro %}
+
+{% macro from_epoch_micros(number_sql) -%} make_timestamp({{ number_sql }}) {%- endmacro %}
+
+{#- Whether a value is one of those that a text lists, separated by semicolons. -#}
+{% macro is_listed(value, list_text) -%} contains(concat(';', replace({{ list_text }}, ' ', ''), ';'), concat(';', {{ value }}, ';')) {%- endmacro %}
+
+{#- One row a day from a day up to, not including, another; stands in a select list. -#}
+{% macro each_day(first_day, end_day) -%} cast(unnest(generate_series({{ first_day }}, {{ end_day }} - 1, interval '1 day')) as date) {%- endmacro %}

@@ -6,7 +6,6 @@
 -- What happened on a ticket, by its steps (int_ticket_timeline). A span is the difference of two readings of a clock: of the calendar
 -- or of the ticket's business time. The time in a set of statuses is the readings on leaving it minus those on entering it.
 {% set moment = record(['occurred_at', 'happened_at', 'business_micros', 'schedule_id', 'priority']) %}
-{% set done = "('solved', 'closed')" %}
 {% set waits = {'work': "('new', 'open')", 'hold': "('hold')", 'agent_wait': "('pending')"} %}
 {% set clocks = {'': epoch_micros('happened_at'), 'business_': 'business_micros'} %}
 {% set spans = ['first_reply', 'first_resolution', 'full_resolution'] %}
@@ -20,12 +19,7 @@ with tickets as (
 timeline as (
     select
         steps.*,
-        event_kind = 'status' and status in {{ done }} and status_before not in {{ done }} as is_solution,
-        event_kind = 'status' and status_before in {{ done }} and status not in ('solved', 'closed', 'deleted') as is_reopening,
-        event_kind = 'status' or step_number = 0 as is_status_step,
-        speaker = 'agent' and speaker_before = 'customer' as ends_turn,
-        step_number = 0 or (speaker = 'customer' and speaker_before = 'agent') as begins_turn,
-        event_kind = 'assignee' and step_number > 0 and assignee <> assignee_before as is_hand_over
+        event_kind = 'status' or step_number = 0 as is_status_step
     from {{ ref('int_ticket_timeline') }} as steps
     {% if is_incremental() %}
     where _partition_date in ({{ touched_partitions() }})
@@ -125,7 +119,7 @@ judged as (
         one_schedule_facts.* exclude (source, ticket_id),
         coalesce(tickets.merged_into_ticket_id, lives.merged_into_ticket_id) as surviving_ticket_id,
         coalesce(lives.status, tickets.ticket_status) as lifecycle_status,
-        coalesce(lives.status, tickets.ticket_status) in {{ done }} as is_done
+        coalesce(lives.status, tickets.ticket_status) in ('solved', 'closed') as is_done
     from tickets
     inner join lives on tickets.source = lives.source and tickets.ticket_id = lives.ticket_id
     left join one_schedule_facts on tickets.source = one_schedule_facts.source and tickets.ticket_id = one_schedule_facts.ticket_id

@@ -338,7 +338,16 @@ select
     clocked.happened_at,
     clocked.own_micros as schedule_micros,
     cast(case when moved_steps.moved_at_step is null then clocked.own_micros else clocked.own_micros + moved_steps.shift_micros end as bigint) as business_micros,
-    moved_steps.moved_at_step is not null and moved_steps.moved_at_step = clocked.step_number as is_schedule_move,
+    coalesce(moved_steps.moved_at_step = clocked.step_number, false) as is_schedule_move,
+    coalesce(
+        clocked.event_kind = 'status' and clocked.status in ('solved', 'closed') and clocked.status_before not in ('solved', 'closed'), false
+    ) as is_solution,
+    coalesce(
+        clocked.event_kind = 'status' and clocked.status_before in ('solved', 'closed') and clocked.status not in ('solved', 'closed', 'deleted'), false
+    ) as is_reopening,
+    clocked.step_number = 0 or coalesce(clocked.speaker = 'customer' and clocked.speaker_before = 'agent', false) as begins_turn,
+    coalesce(clocked.speaker = 'agent' and clocked.speaker_before = 'customer', false) as ends_turn,
+    coalesce(clocked.event_kind = 'assignee' and clocked.step_number > 0 and clocked.assignee <> clocked.assignee_before, false) as is_hand_over,
     clocked._partition_date
 from clocked
 left join moved_steps

@@ -12,10 +12,7 @@ with hand_overs as (
         {{ or_unknown('timeline.priority') }} as priority,
         timeline.occurred_at as handed_over_at
     from {{ ref('int_ticket_timeline') }} as timeline
-    where
-        timeline.event_kind = 'assignee'
-        and timeline.step_number > 0
-        and timeline.assignee <> timeline.assignee_before
+    where timeline.is_hand_over
 ),
 
 rostered as (
