@@ -233,7 +233,8 @@ def _parts_sql(parts: Sequence[Part], filters: Filters, split: Split) -> tuple[s
         table, clock = f'main."{first.model}"', f'"{first.clock}"'
         # Rows of which none has a value are a counted zero; no row at all is "nothing there".
         listed = [
-            f"case when count(*) > 0 then cast(count(distinct {part.expression}) as double) end as {part.name}" for part in parts
+            f"case when count(*) > 0 then cast(count(distinct {part.expression}) as double) end as {part.name}"
+            for part in parts
         ]
     else:
         table, clock = f'parts."{first.model}"', "metric_time"

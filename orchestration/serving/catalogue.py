@@ -283,9 +283,9 @@ def metric_changes(
                 {
                     "metric": metric["name"],
                     "version": int(change["version"]),
-                    "changed_on": change["on"]
-                    if isinstance(change["on"], date)
-                    else date.fromisoformat(str(change["on"])),
+                    "changed_on": change["since"]
+                    if isinstance(change["since"], date)
+                    else date.fromisoformat(str(change["since"])),
                     "what_en": change["en"],
                     "what_zh": change["zh"],
                     "is_announced": True,

@@ -119,7 +119,7 @@ def test_what_changed_about_a_definition_is_on_record(served: Manifest) -> None:
     announced = copy.deepcopy(served)
     metric(announced, "nps")["config"]["meta"] |= {
         "version": 2,
-        "changes": [{"version": 2, "on": "2026-04-30", "en": "Blank answers are out.", "zh": "不计空白回答。"}],
+        "changes": [{"version": 2, "since": "2026-04-30", "en": "Blank answers are out.", "zh": "不计空白回答。"}],
     }
     rows = catalogue_rows(announced, {})
     changes = metric_changes(announced, rows, before, [silent, {**silent, "metric": "gone"}], today)

@@ -1,6 +1,6 @@
 {{ config(
     materialized='incremental',
-    meta={'touched_by': {'partitions_of': 'tickets', 'key': ['ticket_id'], 'via': {'ticket_events': ['ticket_id']}}},
+    meta={'touched_by': {'partitions_of': 'tickets', 'via': {'ticket_events': ['ticket_id']}}},
 ) }}
 
 -- Promises kept and broken. A ticket's life is cut into stretches of one status, priority and schedule. In each stretch the promise

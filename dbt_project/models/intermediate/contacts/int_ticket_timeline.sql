@@ -1,6 +1,6 @@
 {{ config(
     materialized='incremental',
-    meta={'touched_by': {'partitions_of': 'tickets', 'key': ['ticket_id'], 'via': {'ticket_events': ['ticket_id']}}},
+    meta={'touched_by': {'partitions_of': 'tickets', 'via': {'ticket_events': ['ticket_id']}}},
 ) }}
 
 -- The life of a ticket, step by step: what happened, and what held after it. Step 0 is the creation; an event that a crooked clock
