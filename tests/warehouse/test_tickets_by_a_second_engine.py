@@ -514,3 +514,41 @@ def test_every_promise_agrees(both: Both) -> None:
             assert count >= (least if state else 0), (metric, state, count)
     assert sum(row[0] == "running" for row in actual.values()) > 50
     assert sum(row[0] is None for row in actual.values()) > 100
+
+
+def test_the_backlog_of_every_day_agrees(both: Both) -> None:
+    """Asked again day by day: which tickets are open at its end, and how old are they. Days are those of Shanghai."""
+    shanghai = ZoneInfo("Asia/Shanghai")
+    last = max(event.at for ticket in both.tickets for event in ticket.events).astimezone(shanghai).date()
+    bounds = {"0": (0, 0), "1-2": (1, 2), "3-6": (3, 6), "7-29": (7, 29), "30+": (30, 9999)}
+
+    def bucket(age: int) -> str:
+        return next(name for name, (low, high) in bounds.items() if low <= age <= high)
+
+    expected: dict[tuple[object, ...], list[int]] = {}
+    for ticket in both.tickets:
+        begun = ticket.created.astimezone(shanghai).date()
+        steps = [(begun, 0, True)]
+        solved = False
+        for event in ticket.events:
+            if event.kind == "status" and (event.value in SOLVED) != solved:
+                solved = not solved
+                steps.append((event.at.astimezone(shanghai).date(), 1 if solved else 2, not solved))
+        for day, flow, _ in steps:
+            row = expected.setdefault((day, ticket.unit, ticket.priority, bucket((day - begun).days)), [0, 0, 0, 0])
+            row[flow] += 1
+        for number in range((last - begun).days + 1):
+            day = begun + timedelta(days=number)
+            if [is_open for at, _, is_open in steps if at <= day][-1]:
+                row = expected.setdefault((day, ticket.unit, ticket.priority, bucket(number)), [0, 0, 0, 0])
+                row[3] += 1
+    rows = both.marts.execute(
+        "select backlog_on, org_unit_id, priority, age_bucket, opened, solved, reopened, backlog from fct_backlog_days"
+    ).fetchall()
+    actual = {row[:4]: list(row[4:]) for row in rows}
+    assert len(actual) == len(rows)
+    assert actual == expected
+    assert sum(row[2] for row in actual.values()) > 200
+    assert {key[3] for key in actual} == set(bounds)
+    (open_now,) = both.marts.execute("select count(*) from fct_tickets where not is_solved").fetchone() or (None,)
+    assert sum(row[0] - row[1] + row[2] for row in actual.values()) == open_now

@@ -249,12 +249,30 @@ states as (
     from steps
 ),
 
+-- Each instant is looked up once, and without the rest of its row: the look-up sorts what it is given.
+instants as (
+    select distinct
+        schedule_id,
+        happened_at
+    from states
+    where schedule_id is not null
+),
+
+readings as (
+    select
+        instants.schedule_id,
+        instants.happened_at,
+        {{ open_micros('opening', 'instants.happened_at') }} as own_micros
+    from instants
+    {{ join_latest(ref('int_schedule_openings'), 'opening', ['instants.schedule_id = opening.schedule_id'], 'opening.opens_at', 'instants.happened_at') }}
+),
+
 clocked as (
     select
         states.*,
-        {{ open_micros('opening', 'states.happened_at') }} as own_micros
+        readings.own_micros
     from states
-    {{ join_latest(ref('int_schedule_openings'), 'opening', ['states.schedule_id = opening.schedule_id'], 'opening.opens_at', 'states.happened_at') }}
+    left join readings on states.schedule_id = readings.schedule_id and states.happened_at = readings.happened_at
 ),
 
 -- Where a ticket moves to another schedule, its clock goes on with the new schedule's pace from where it stands: from there on it
