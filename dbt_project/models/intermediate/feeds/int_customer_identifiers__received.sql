@@ -1,3 +1,3 @@
-{{ config(materialized='incremental') }}
+{{ config(materialized='table') }}
 
 {{ feed_received() }}
