@@ -426,7 +426,7 @@ def _print_atlas(snapshot: Snapshot, family: str, explained: str | None, filters
     from dashboards.data import atlas
 
     found = atlas.variants(snapshot, family, filters)
-    matches = [] if explained is None else atlas.explain(snapshot, family, explained, filters)
+    matches = [] if explained is None else atlas.explain(found, explained)
     rows: list[dict[str, Any]] = []
     for variant in [match.variant for match in matches] if explained is not None else found:
         value = variant.value

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping
@@ -23,6 +24,7 @@ from orchestration.sources.declarations import load_declarations
 from orchestration.sources.rawstore import quoted
 
 DBT_EXECUTABLE = Path(sys.executable).with_name("dbt")
+_WORD = re.compile(r"\w+")
 _FINGERPRINTED_CONFIG = ("materialized", "meta", "incremental_strategy", "contract", "pre-hook", "post-hook")
 
 
@@ -159,28 +161,29 @@ def fingerprints(manifest: Mapping[str, Any], home_id: str, lookups: Mapping[str
     Returns:
         Model name -> hexadecimal fingerprint.
     """
-    nodes, macros = manifest["nodes"], manifest["macros"]
-    macro_text: dict[str, str] = {}
+    nodes = manifest["nodes"]
+    # By their words, not by depends_on: a build adds what it met at run time to the manifest that it writes anew.
+    macros = {
+        macro["name"]: macro["macro_sql"]
+        for macro in manifest["macros"].values()
+        if macro["package_name"] == manifest["metadata"]["project_name"]
+    }
     done: dict[str, str] = {}
 
-    def macro_closure(name: str, seen: set[str]) -> None:
-        if name in seen or name not in macros:
-            return
-        seen.add(name)
-        for parent in macros[name]["depends_on"]["macros"]:
-            macro_closure(parent, seen)
-
-    def text_of_macros(names: Iterable[str]) -> str:
+    def text_of_macros(text: str) -> str:
         seen: set[str] = set()
-        for name in names:
-            macro_closure(name, seen)
-        own = sorted(name for name in seen if macros[name]["package_name"] == manifest["metadata"]["project_name"])
-        return "".join(macro_text.setdefault(name, macros[name]["macro_sql"]) for name in own)
+        unread = [text]
+        while unread:
+            named = set(_WORD.findall(unread.pop())) & macros.keys() - seen
+            seen |= named
+            unread += [macros[name] for name in named]
+        return "".join(macros[name] for name in sorted(seen))
 
     def fingerprint(unique_id: str) -> str:
         if unique_id in done:
             return done[unique_id]
         node = nodes[unique_id]
+        hooks = json.dumps([node["config"].get(hook) for hook in ("pre-hook", "post-hook")])
         parts = [
             node["checksum"]["checksum"],
             node.get("raw_code", ""),
@@ -189,7 +192,7 @@ def fingerprints(manifest: Mapping[str, Any], home_id: str, lookups: Mapping[str
                 [(c["name"], c.get("data_type"), c.get("config")) for c in node.get("columns", {}).values()],
                 default=str,
             ),
-            text_of_macros(node["depends_on"]["macros"]),
+            text_of_macros(f"{node.get('raw_code', '')} {hooks}"),
             *((lookups or {}).get(name, "") for name in node["config"].get("meta", {}).get("lookups", [])),
             *(fingerprint(parent) for parent in sorted(node["depends_on"].get("nodes", [])) if parent in nodes),
         ]

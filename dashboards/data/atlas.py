@@ -80,15 +80,15 @@ def spread(found: list[Variant]) -> float | None:
     return max(values) - min(values) if len(values) > 1 else None
 
 
-def explain(snapshot: Snapshot, family: str, number: str, filters: Filters | None = None) -> list[Match]:
-    """Which definition yields a number: all variants, the nearest first.
+def explain(found: list[Variant], number: str) -> list[Match]:
+    """Which of a family's variants yields a number: those that do first, then the nearest.
 
     Args:
         number: as it was printed, in the metric's own unit or as a percentage (0.8113, 81.13%). Its digits say how exact it is:
             0.81 is anything from 0.805 to 0.815.
 
     Raises:
-        MetricError: the number cannot be read, or there is no such family.
+        MetricError: the number cannot be read.
     """
     text = number.strip().replace("％", "%")
     read = re.fullmatch(r"([+-]?\d+(?:\.(\d+))?)(?:\s*(%))?", text)
@@ -96,9 +96,9 @@ def explain(snapshot: Snapshot, family: str, number: str, filters: Filters | Non
         raise MetricError(f"{number!r} is no number; write it as 0.8113 or 81.13%.")
     scale = 100.0 if read[3] else 1.0
     wanted, half = float(read[1]) / scale, 0.5 * 10.0 ** -len(read[2] or "") / scale
-    found = []
-    for variant in variants(snapshot, family, filters):
+    matches = []
+    for variant in found:
         if variant.value.value is not None:
             difference = variant.value.value - wanted
-            found.append(Match(variant, difference, abs(difference) <= half * (1 + 1e-9)))
-    return sorted(found, key=lambda match: (not match.is_equal, abs(match.difference)))
+            matches.append(Match(variant, difference, abs(difference) <= half * (1 + 1e-9)))
+    return sorted(matches, key=lambda match: (not match.is_equal, abs(match.difference)))

@@ -62,7 +62,8 @@ def evaluate(expression: str, values: Mapping[str, float | None]) -> float | Non
         if isinstance(node, ast.Name):
             return values[node.id]
         if isinstance(node, ast.Constant):
-            return float(node.value)  # type: ignore[arg-type]
+            assert isinstance(node.value, int | float)
+            return float(node.value)
         if isinstance(node, ast.UnaryOp):
             inner = value(node.operand)
             return None if inner is None else -inner

@@ -82,7 +82,7 @@ def _public_marts(manifest: Mapping[str, Any], models: Mapping[str, SemanticMode
     """The marts that go into the snapshot, by name.
 
     Raises:
-        SnapshotError: a mart is not sorted by the day its metrics are dated by.
+        SnapshotError: a mart has no key test, or is not sorted by the day its metrics are dated by.
     """
     found = []
     keys = {
@@ -100,6 +100,8 @@ def _public_marts(manifest: Mapping[str, Any], models: Mapping[str, SemanticMode
             raise SnapshotError(
                 f"{name}: its metrics are dated by {models[name].time_column}, it is sorted by {day}. Name that column first in `sort`."
             )
+        if node["unique_id"] not in keys:
+            raise SnapshotError(f"{name} is public and has no test `unique_key`; its columns say what a row is.")
         found.append(
             cells.PublicMart(
                 name,
@@ -346,13 +348,33 @@ def build_snapshot(
         runs: rows of meta.runs (run_id, started_at, ended_at, outcome, seconds, rows_loaded, quarantined, message).
         test_results: rows of meta.test_results (name, status, severity, failures, message).
         stale_reasons: why the data is older than it should be, in words.
-        whole: take nothing over from the last snapshot.
+        whole: take nothing over from the last snapshot. It is so too when the last one turns out to be unusable.
 
     Raises:
         SnapshotError: parts and rows disagree.
         CatalogueError: a metric cannot be served.
     """
     tell = progress or (lambda _: None)
+    arguments = (settings, run_id, runs, test_results, stale_reasons, tell)
+    if not whole:
+        try:
+            return _build(*arguments, whole=False)
+        except (SnapshotError, duckdb.Error) as error:
+            # What was taken over may be at fault: a damaged block, a row too few. The warehouse has everything.
+            tell(f"the last snapshot cannot be continued ({str(error).splitlines()[0]}); writing the new one whole")
+    return _build(*arguments, whole=True)
+
+
+def _build(
+    settings: Settings,
+    run_id: str,
+    runs: Sequence[Mapping[str, Any]],
+    test_results: Sequence[Mapping[str, Any]],
+    stale_reasons: Sequence[str],
+    tell: Callable[[str], None],
+    *,
+    whole: bool,
+) -> BuiltSnapshot:
     started = datetime.now(UTC)
     private_folder(settings.serving)
     for left in settings.serving.glob(".building-*"):
@@ -423,7 +445,6 @@ def _row_count(connection: duckdb.DuckDBPyConnection, mart: cells.PublicMart, di
     expected = found[0] if digest is None else int(digest["row_count"].sum())
     if expected != found[0]:
         raise SnapshotError(
-            f"{mart.name}: {found[0]} rows in the snapshot, {expected} in the warehouse. Nothing was published;"
-            " `csatlas refresh --full` writes the snapshot whole."
+            f"{mart.name}: {found[0]} rows in the snapshot, {expected} in the warehouse. Nothing was published."
         )
     return int(found[0])

@@ -156,7 +156,18 @@ def _check_words(metric: Mapping[str, Any]) -> None:
     for key, values in accepted.items():
         if meta[key] not in values:
             raise CatalogueError(f"metric {name}: {key} {meta[key]!r}; use one of {', '.join(values)}.")
-    announced = [change.get("version") for change in meta.get("changes") or []]
+    changes = meta.get("changes") or []
+    for change in changes:
+        lacking = [key for key in ("version", "since", "en", "zh") if not change.get(key)]
+        if lacking:
+            raise CatalogueError(f"metric {name}: an entry under `changes` has no {', '.join(lacking)}.")
+        try:
+            date.fromisoformat(str(change["since"]))
+        except ValueError:
+            raise CatalogueError(
+                f"metric {name}: `since` of its version {change['version']} is {change['since']!r}; write a day as 2026-01-31."
+            ) from None
+    announced = [change["version"] for change in changes]
     if announced != list(range(2, int(meta["version"]) + 1)):
         raise CatalogueError(
             f"metric {name}: version {meta['version']} needs one entry under `changes` for each version from 2 on, it has {announced}."
@@ -283,9 +294,7 @@ def metric_changes(
                 {
                     "metric": metric["name"],
                     "version": int(change["version"]),
-                    "changed_on": change["since"]
-                    if isinstance(change["since"], date)
-                    else date.fromisoformat(str(change["since"])),
+                    "changed_on": date.fromisoformat(str(change["since"])),
                     "what_en": change["en"],
                     "what_zh": change["zh"],
                     "is_announced": True,

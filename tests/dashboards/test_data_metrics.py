@@ -226,7 +226,7 @@ def test_the_atlas_of_the_snapshot_is_what_the_compiler_says(snapshot: Snapshot)
 @pytest.mark.parametrize("number", ["", "many", "0,81", "81%%", "1e-3"])
 def test_a_number_that_cannot_be_read_is_refused(snapshot: Snapshot, number: str) -> None:
     with pytest.raises(MetricError, match="is no number"):
-        atlas.explain(snapshot, "service_level", number)
+        atlas.explain(atlas.variants(snapshot, "service_level"), number)
 
 
 def test_an_unknown_family_is_answered_with_near_ones(snapshot: Snapshot) -> None:

@@ -60,6 +60,16 @@ FAULTS: dict[str, tuple[Callable[[Manifest], object], str]] = {
         lambda m: metric(m, "complaint_share")["config"]["meta"].update(version=2),
         "complaint_share: version 2 needs one entry under `changes`",
     ),
+    "a change without its day": (
+        lambda m: metric(m, "complaint_share")["config"]["meta"].update(version=2, changes=[{"version": 2, "en": "x", "zh": "x"}]),
+        "complaint_share: an entry under `changes` has no since",
+    ),
+    "a change on no day": (
+        lambda m: metric(m, "complaint_share")["config"]["meta"].update(
+            version=2, changes=[{"version": 2, "since": "May", "en": "x", "zh": "x"}]
+        ),
+        "complaint_share: `since` of its version 2 is 'May'",
+    ),
     "a family without a default": (
         lambda m: metric(m, "service_level")["config"]["meta"].update(is_default_of_family=False),
         "family service_level: one of its metrics must be the default .*, it has none",

@@ -115,8 +115,8 @@ one_schedule_facts as (
 judged as (
     select
         tickets.*,
-        lives.* exclude (source, ticket_id, merged_into_ticket_id),
-        one_schedule_facts.* exclude (source, ticket_id),
+        {{ columns_without('lives', ['source', 'ticket_id', 'merged_into_ticket_id']) }},
+        {{ columns_without('one_schedule_facts', ['source', 'ticket_id']) }},
         coalesce(tickets.merged_into_ticket_id, lives.merged_into_ticket_id) as surviving_ticket_id,
         coalesce(lives.status, tickets.ticket_status) as lifecycle_status,
         coalesce(lives.status, tickets.ticket_status) in ('solved', 'closed') as is_done

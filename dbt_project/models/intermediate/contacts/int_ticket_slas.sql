@@ -152,7 +152,7 @@ promised as (
 
 instances as (
     select
-        promised.* exclude (ended_at, ended_micros, has_status),
+        {{ columns_without('promised', ['ended_at', 'ended_micros', 'has_status']) }},
         case when promised.fulfilled_at is null then promised.ended_at end as ended_at,
         coalesce(promised.fulfilled_at, promised.ended_at) as end_at,
         case when promised.fulfilled_at is null then promised.ended_micros else promised.fulfilled_micros end as end_micros,
@@ -186,7 +186,7 @@ steps as (
 stretches as (
     select
         instances.*,
-        steps.* exclude (source, ticket_id)
+        {{ columns_without('steps', ['source', 'ticket_id']) }}
     from instances
     inner join steps on instances.source = steps.source and instances.ticket_id = steps.ticket_id
     where

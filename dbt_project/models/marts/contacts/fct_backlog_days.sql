@@ -34,7 +34,7 @@ ages as (
 
 changes as (
     select
-        tickets.* exclude (time_zone),
+        {{ columns_without('tickets', ['time_zone']) }},
         steps.step_number,
         steps.is_solution,
         steps.is_reopening,

@@ -1,13 +1,17 @@
-"""A changed look-up table rebuilds what was read with it; the same rows delivered again do not."""
+"""What a model was built from: a change of it, and nothing else, rebuilds the model and what stands on it."""
 
 from __future__ import annotations
 
+import json
+from copy import deepcopy
+from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
 
 from orchestration.warehouse import fingerprints, lookup_digests
+from tests.warehouse.shop_project import make_shop_project
 
 
 def _node(name: str, nodes: list[str], materialized: str, lookups: list[str] | None = None) -> dict[str, Any]:
@@ -20,7 +24,16 @@ def _node(name: str, nodes: list[str], materialized: str, lookups: list[str] | N
 
 MANIFEST: dict[str, Any] = {
     "metadata": {"project_name": "csatlas"},
-    "macros": {},
+    "macros": {
+        f"macro.{package}.{name}": {"name": name, "package_name": package, "macro_sql": text}
+        for package, name, text in (
+            ("csatlas", "inner", "trim(x)"),
+            ("csatlas", "outer", "{{ inner() }}"),
+            ("csatlas", "unused", "1"),
+            ("csatlas", "after", "delete"),
+            ("dbt", "is_incremental", "true"),
+        )
+    },
     "nodes": {
         "stg": _node("stg", [], "view", ["tool.questions"]),
         "received": _node("received", ["stg"], "incremental"),
@@ -61,3 +74,37 @@ def test_a_damaged_row_is_no_content(raw: duckdb.DuckDBPyConnection) -> None:
     first = _deliver(raw, "20260101", ("Q1", "csat"))
     raw.execute("insert into raw_tool.questions values (null, null, '20260102', 'ragged', 2)")
     assert fingerprints(MANIFEST, "home", lookup_digests(MANIFEST, raw)) == first
+
+
+@pytest.mark.parametrize(
+    ("macro", "rebuilt"),
+    [("inner", {"received", "versions"}), ("after", {"other"}), ("unused", set()), ("is_incremental", set())],
+)
+def test_a_changed_macro_changes_the_models_that_reach_it(macro: str, rebuilt: set[str]) -> None:
+    before = deepcopy(MANIFEST)
+    before["nodes"]["stg"]["raw_code"] = "select {{ outer() }} {% if is_incremental() %} where true {% endif %}"
+    before["nodes"]["other"]["config"]["post-hook"] = [{"sql": "{{ after() }}", "transaction": True, "index": None}]
+    after = deepcopy(before)
+    next(entry for entry in after["macros"].values() if entry["name"] == macro)["macro_sql"] += " changed"
+    old, new = fingerprints(before, "home"), fingerprints(after, "home")
+    assert {name for name in old if old[name] != new[name]} == rebuilt
+
+
+def test_a_build_and_an_edit_elsewhere_leave_the_fingerprints_of_the_others(tmp_path: Path) -> None:
+    """dbt keeps what it met at run time in the parse it continues."""
+    project = make_shop_project(tmp_path)
+    project.deliver("tickets_20260301.csv", "id,customer,kind,status,created,updated,deleted\n")
+    project.load("load-1")
+    manifest = project.home / "dbt_target" / "manifest.json"
+
+    def parsed() -> dict[str, str]:
+        done = project.dbt("parse")
+        assert done.returncode == 0, done.stdout[-4000:]
+        return fingerprints(json.loads(manifest.read_text(encoding="utf-8")), "home")
+
+    first = parsed()
+    built = project.dbt("build", "--select", "+int_tickets +int_quarantined", "--indirect-selection", "cautious")
+    assert built.returncode == 0, built.stdout[-4000:]
+    edited = next(project.project_dir.rglob("fct_backlog_days.sql"))
+    edited.write_text(edited.read_text(encoding="utf-8") + "\n-- edited\n", encoding="utf-8")
+    assert parsed() == first
