@@ -29,8 +29,8 @@ _NEEDED = (
     "version",
     "default_grain",
 )
-KINDS = {"sum": "sum", "percentile": "percentile", "count_distinct": "distinct"}
-"""Aggregates of dbt's measures that can be served, and what they are called here."""
+KINDS = {"sum": "sum", "percentile": "percentile", "max": "percentile", "count_distinct": "distinct"}
+"""Aggregates of dbt's measures that can be served, and what they are called here. A maximum is the percentile 1."""
 
 
 class CatalogueError(ValueError):
@@ -80,7 +80,9 @@ def semantic_models(manifest: Mapping[str, Any]) -> dict[str, SemanticModel]:
                 raise CatalogueError(
                     f"measure {name} of {entry['name']}: agg {aggregate!r} cannot be served; use {', '.join(KINDS)}."
                 )
-            percentile = float(measure["agg_params"]["percentile"]) if aggregate == "percentile" else None
+            percentile = 1.0 if aggregate == "max" else None
+            if aggregate == "percentile":
+                percentile = float(measure["agg_params"]["percentile"])
             measures[name] = Measure(name, measure["expr"] or name, KINDS[aggregate], percentile)
         found[entry["name"]] = SemanticModel(
             name=entry["name"],

@@ -5,6 +5,7 @@ MetricFlow writes SQL over the marts of the warehouse, which is run as it is; ou
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from datetime import date, datetime
 from typing import Any
@@ -50,7 +51,8 @@ class Oracle:
                 continue
             key = tuple(_plain(row[column]) for column in by)
             for name in names:
-                if row[name] is not None:
+                # Nothing by nothing is no number (DuckDB writes nan); we say there is none.
+                if row[name] is not None and not math.isnan(row[name]):
                     found[name][key] = float(row[name])
         return found
 

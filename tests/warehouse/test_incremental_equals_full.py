@@ -71,7 +71,8 @@ class Deliveries:
         for number in range(3):
             start = self._moment(day)
             end = start + timedelta(hours=dice.randrange(-1, 9))
-            roster.append(f"S{dice.randrange(20)},A{number},rostered,ready,{_stamp(start)},{_stamp(end)}")
+            kind, activity = dice.choice(["rostered", "actual"]), dice.choice(["ready", "ready", "talking", "break"])
+            roster.append(f"S{dice.randrange(20)},A{number},{kind},{activity},{_stamp(start)},{_stamp(end)}")
         self.files[f"roster_{name}.csv"] = "\n".join(roster) + "\n"
 
         calls, events = ["id,caller,customer,started,ended"], []
@@ -82,7 +83,14 @@ class Deliveries:
             epoch = int((start - timedelta(hours=8) - datetime(1970, 1, 1)).total_seconds())
             wait = dice.randrange(60)
             events.append(f"{epoch}|{call}|enter_queue||")
-            events.append(f"{epoch + wait}|{call}|{dice.choice(['answered', 'abandoned'])}|A{dice.randrange(4)}|{wait}")
+            events.append(
+                f"{epoch + wait}|{call}|{dice.choice(['answered', 'answered', 'abandoned'])}|A{dice.randrange(4)}|{wait}"
+            )
+            for kind in dice.choices(
+                ["ring_no_answer", "transferred", "answered", "completed", "wrap_up", "enter_queue"], k=3
+            ):
+                agent = dice.choice(["vip", "service"]) if kind == "enter_queue" else f"A{dice.randrange(4)}"
+                events.append(f"{epoch + wait + dice.randrange(7200)}|{call}|{kind}|{agent}|{dice.randrange(600)}")
         events.append("not a time|K1|answered|A1|5")
         self.files[f"calls_{name}.csv"] = "\n".join(calls) + "\n"
         self.files[f"calllog_{name}.txt"] = "\n".join(events) + "\n"

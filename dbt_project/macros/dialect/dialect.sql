@@ -138,3 +138,27 @@
 
 {#- One row a day from a day up to, not including, another; stands in a select list. -#}
 {% macro each_day(first_day, end_day) -%} cast(unnest(generate_series({{ first_day }}, {{ end_day }} - 1, interval '1 day')) as date) {%- endmacro %}
+
+{#- The last value among the rows of a group that fulfil a condition, up to and with this row (`up_to='before'`: without it). -#}
+{% macro last_in_order(value, condition, partition_by, order_by, up_to='here') -%}
+    last_value(case when {{ condition }} then {{ value }} end ignore nulls) over (
+        partition by {{ partition_by }} order by {{ order_by }}
+        rows between unbounded preceding and {{ '1 preceding' if up_to == 'before' else 'current row' }}
+    )
+{%- endmacro %}
+
+{#- Beginning of the half hour (UTC) in which an instant lies. -#}
+{% macro half_hour_of(timestamp_sql) -%} time_bucket(interval '30 minutes', {{ timestamp_sql }}) {%- endmacro %}
+
+{#- One row per half hour from the one of an instant to the one of another, both included; stands in a select list. -#}
+{% macro each_half_hour(from_sql, to_sql) -%}
+    unnest(generate_series({{ half_hour_of(from_sql) }}, {{ half_hour_of(to_sql) }}, interval '30 minutes'))
+{%- endmacro %}
+
+{#- Seconds of a stretch that lie within the half hour beginning at an instant. -#}
+{% macro seconds_in_half_hour(began, ended, half_hour) -%}
+    greatest(0, {{ seconds_between('greatest(' ~ began ~ ', ' ~ half_hour ~ ')', 'least(' ~ ended ~ ', ' ~ half_hour ~ " + interval '30 minutes')") }})
+{%- endmacro %}
+
+{#- `HH:MM` of a local timestamp. -#}
+{% macro time_of_day(local_timestamp) -%} strftime({{ local_timestamp }}, '%H:%M') {%- endmacro %}

@@ -7,6 +7,7 @@
     A model says in `config(meta={'touched_by': ...})` what touches it:
         partitions_of: feed whose partition dates the model has
         via: further feeds that change its rows, {feed: [their columns, in the order of that feed's key]}
+        next_day: true = a row takes in rows of the day before its own
     An `int_<feed>` needs no such entry: its own received rows touch it. `meta={'append_only': true}` says that rows of new
     files are added and nothing is ever taken back. -#}
 
@@ -85,6 +86,11 @@
         delete from {{ meta_table('touched') }} where model = '{{ model.name }}';
         insert into {{ meta_table('touched') }}
         select '{{ model.name }}', changed._partition_date from ({{ _partitions_of_changed_keys() }}) as changed;
+        {%- if model.config.meta.get('touched_by', {}).get('next_day') %}
+        insert into {{ meta_table('touched') }}
+        select t.model, t._partition_date + 1 from {{ meta_table('touched') }} as t
+        where t.model = '{{ model.name }}' and t._partition_date + 1 not in (select d._partition_date from {{ meta_table('touched') }} as d where d.model = '{{ model.name }}');
+        {%- endif %}
         delete from {{ this }} where _partition_date in ({{ touched_partitions() }});
     {%- endif -%}
 {%- endmacro %}

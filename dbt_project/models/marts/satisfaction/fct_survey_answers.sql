@@ -38,6 +38,8 @@ select
     responses.base_weight,
     answers.is_valid,
     answers.is_valid and answers.question_role = 'csat' as is_csat,
+    answers.is_valid and answers.question_role = 'resolved' as is_resolved_answer,
+    answers.is_valid and answers.question_role = 'resolved' and answers.score_100 > 50 as is_said_resolved,
     answers.is_valid and answers.question_role = 'csat' and answers.score_100 >= 100 * {{ threshold('csat_top2') }} as is_csat_satisfied,
     answers.is_valid and answers.question_role = 'ces' as is_ces,
     answers.is_valid and answers.question_role = 'nps' as is_nps,

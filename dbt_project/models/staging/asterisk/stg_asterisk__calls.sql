@@ -2,6 +2,7 @@
 
 -- One call record. Of a call that came in, `answer` is the moment the exchange picked up; when an agent answered stands in the
 -- queue log. Of a call that we made, it is the moment the customer answered, and the agent is on the calling channel.
+-- `mk` in the user field is an agent's mark: nuisance or misdirected.
 with parsed as (
     select
         *,
@@ -11,7 +12,8 @@ with parsed as (
         regexp_extract(userfield, '(?:^|;)aw=([^;]*)', 1) as announced,
         regexp_extract(userfield, '(?:^|;)hu=([^;]*)', 1) as hung_up,
         regexp_extract(userfield, '(?:^|;)path=([^;]*)', 1) as path,
-        regexp_extract(userfield, '(?:^|;)tk=([^;]*)', 1) as ticket
+        regexp_extract(userfield, '(?:^|;)tk=([^;]*)', 1) as ticket,
+        regexp_extract(userfield, '(?:^|;)mk=([^;]*)', 1) as mark
     from {{ source('asterisk', 'cdr') }}
 )
 
@@ -49,6 +51,7 @@ select
     case
         when dcontext = 'test-lines' then 'test'
         when dcontext = 'from-internal' then 'internal'
+        when mark in ('nuisance', 'misdirected') then mark
         when lastapp = 'Hangup' and try_cast(duration as integer) <= 2 and disposition = 'NO ANSWER' then 'phantom'
     end as exclusion_kind,
     {{ load_facts('cdr') }}

@@ -1,0 +1,101 @@
+{{ config(
+    materialized='incremental',
+    meta={'touched_by': {'partitions_of': 'calls', 'via': {'call_events': ['call_id']}}},
+) }}
+
+-- Sums that can be added up: what the calls of one day did in a half hour. A call that comes in before midnight and is answered after it adds to
+-- half hours of two days, and stands with its own day here, so that the day can be made anew alone.
+with legs as (
+    select
+        {{ columns_without('legs', ['queue']) }},
+        {{ or_unknown('legs.queue') }} as queue,
+        exclusion_kind is null and direction = 'inbound' as is_in_base,
+        {{ add_seconds('answered_at', 'coalesce(talk_seconds, 0) + coalesce(hold_seconds, 0) + coalesce(wrap_up_seconds, 0)') }} as handled_until
+    from {{ ref('int_call_legs') }} as legs
+    {% if is_incremental() %} where _partition_date in ({{ touched_partitions() }}) {% endif %}
+),
+
+arrivals as (
+    select
+        source,
+        org_unit_id,
+        queue,
+        {{ half_hour_of('began_at') }} as half_hour_at,
+        _partition_date,
+        count(*) as entered,
+        count(*) filter (where outcome = 'answered') as entered_answered,
+        count(*) filter (where outcome = 'answered' and wait_seconds is not null) as entered_answered_with_wait,
+        count(*) filter (where outcome = 'answered' and wait_seconds <= {{ threshold('service_level_target') }}) as entered_answered_in_target,
+        count(*) filter (where outcome = 'abandoned') as entered_abandoned,
+        count(*) filter (where outcome = 'abandoned' and wait_seconds <= {{ threshold('short_abandon') }}) as entered_short_abandoned,
+        count(*) filter (where outcome = 'flow_out') as entered_flowed_out,
+        sum(case when outcome = 'answered' then wait_seconds end) as answered_wait_seconds,
+        max(wait_seconds) as longest_wait_seconds,
+        0 as answered,
+        0 as abandoned,
+        0 as handling_seconds
+    from legs
+    where is_in_base
+    group by all
+),
+
+ends as (
+    select
+        source,
+        org_unit_id,
+        queue,
+        {{ half_hour_of('left_queue_at') }} as half_hour_at,
+        _partition_date,
+        count(*) filter (where outcome = 'answered') as answered,
+        count(*) filter (where outcome = 'abandoned') as abandoned
+    from legs
+    where is_in_base and outcome in ('answered', 'abandoned') and left_queue_at is not null
+    group by all
+),
+
+worked as (
+    select
+        source,
+        org_unit_id,
+        queue,
+        answered_at,
+        handled_until,
+        _partition_date,
+        {{ each_half_hour('answered_at', 'handled_until') }} as half_hour_at
+    from legs
+    where is_in_base and answered_at is not null and handled_until >= answered_at
+),
+
+handling as (
+    select
+        source,
+        org_unit_id,
+        queue,
+        half_hour_at,
+        _partition_date,
+        sum({{ seconds_in_half_hour('answered_at', 'handled_until', 'half_hour_at') }}) as handling_seconds
+    from worked
+    group by all
+),
+
+together as (
+    select * from arrivals
+    union all by name
+    select * from ends
+    union all by name
+    select * from handling
+)
+
+select
+    concat_ws('|', source, org_unit_id, queue, half_hour_at) as half_hour_id,
+    source,
+    org_unit_id,
+    queue,
+    half_hour_at,
+    {% for column in ['entered', 'entered_answered', 'entered_answered_with_wait', 'entered_answered_in_target', 'entered_abandoned', 'entered_short_abandoned', 'entered_flowed_out', 'answered_wait_seconds', 'answered', 'abandoned', 'handling_seconds'] -%}
+    cast(coalesce(sum({{ column }}), 0) as bigint) as {{ column }},
+    {% endfor -%}
+    max(longest_wait_seconds) as longest_wait_seconds,
+    _partition_date
+from together
+group by all
