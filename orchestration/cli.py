@@ -461,6 +461,41 @@ def _print_atlas(snapshot: Snapshot, family: str, explained: str | None, filters
 
 
 @app.command()
+def staffing(
+    queue: Annotated[str, typer.Argument(help="Queue.")],
+    first: Annotated[str, typer.Option("--from", help="First day (2026-01-01).")],
+    last: Annotated[str, typer.Option("--to", help="Last day.")],
+    service_level: Annotated[float, typer.Option(help="Share of calls to answer in time, by A_T / (A + B).")] = 0.8,
+    within: Annotated[float, typer.Option(help="Target wait in seconds.")] = 20.0,
+    shrinkage: Annotated[float, typer.Option(help="Share of paid time that is not spent on the telephone.")] = 0.0,
+    each: Annotated[bool, typer.Option("--each", help="Every half hour, not the typical day.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Agents that a queue needed in each half hour, beside those who were rostered."""
+    from dashboards.data import queues
+    from orchestration.modelling import staffing as model
+
+    start, end = _day(first, "--from"), _day(last, "--to")
+    assert start is not None and end is not None
+    with _snapshot() as snapshot:
+        known = queues.queue_names(snapshot)
+        if queue not in known:
+            _fail(f"There is no queue {queue!r}; calls entered {', '.join(known) or 'none'}.", EXIT_USAGE)
+        half_hours = queues.queue_half_hours(snapshot, queue, start, end)
+    try:
+        staffed = model.staff_queue(
+            half_hours, queue, service_level=service_level, target_seconds=within, shrinkage=shrinkage
+        )
+    except ValueError as error:
+        _fail(error, EXIT_USAGE)
+    frame = staffed if each else model.typical_day(staffed)
+    if as_json:
+        _print_json(frame.to_dicts())
+    else:
+        _print_table(frame.to_dicts(), title=f"{queue}, {start} to {end}: {service_level:.0%} within {within:g} s")
+
+
+@app.command()
 def status(as_json: Json = False) -> None:
     """Per source and feed: received, used, superseded, quarantined; last runs; the published version."""
     from dashboards.data.snapshot import NoSnapshot, SnapshotStore, read_status

@@ -560,3 +560,83 @@ def staff_half_hours(
         *(_shown(name, values, both) for name, values in expected.items()),
         pl.Series("state", state, dtype=pl.String),
     )
+
+
+def staff_queue(
+    half_hours: pl.DataFrame,
+    queue: str,
+    *,
+    service_level: float,
+    target_seconds: float,
+    shrinkage: float = 0.0,
+    definition: ServiceLevelDefinition = "abandons_bad",
+) -> pl.DataFrame:
+    """The half hours of one queue with the agents they needed.
+
+    The mean handle time and the mean patience are those of the whole period: a single half hour has too few calls for either. A roster counts
+    with the agents who were there for all of the half hour (rounded down).
+
+    In: `half_hour_at`, `half_hour_on`, `half_hour`, `calls`, `answered`, `answered_in_target`, `abandoned`, `waited_seconds`, `handling_seconds`,
+    `rostered_seconds` (null = no roster).
+
+    Out: the same rows in the same order: `half_hour_on`, `half_hour`, `calls`, `rostered_agents`, `required_agents`, `required_heads`, `gap_agents`,
+    `measured_service_level` (A_T / (A + B), null without a base), `expected_service_level`, `state` as in `staff_half_hours`.
+
+    ValueError as in `staff_half_hours`.
+    """
+    totals = half_hours.select(pl.col("answered", "handling_seconds", "waited_seconds", "abandoned").sum()).row(
+        0, named=True
+    )
+    handle = (
+        totals["handling_seconds"] / totals["answered"] if totals["answered"] and totals["handling_seconds"] else None
+    )
+    patience = float(mean_patience(totals["waited_seconds"], totals["abandoned"]))
+    staffed = staff_half_hours(
+        half_hours.select(
+            pl.lit("*").alias("org_unit_id"),
+            pl.lit(queue).alias("queue"),
+            pl.col("half_hour_at").alias("interval_started_at"),
+            "calls",
+            pl.lit(handle, dtype=pl.Float64).alias("handle_seconds"),
+            (pl.col("rostered_seconds") // HALF_HOUR_SECONDS).alias("rostered_agents"),
+            pl.lit(patience if patience > 0 else math.inf).alias("patience_seconds"),
+        ),
+        service_level=service_level,
+        target_seconds=target_seconds,
+        shrinkage=shrinkage,
+        definition=definition,
+    )
+    base = half_hours["answered"] + half_hours["abandoned"]
+    measured = pl.select(pl.when(base > 0).then(half_hours["answered_in_target"] / base)).to_series()
+    return pl.concat(
+        [
+            half_hours.select("half_hour_on", "half_hour", "calls", "answered_in_target", base.alias("judged_calls")),
+            staffed.select("rostered_agents", "required_agents", "required_heads", "gap_agents"),
+            pl.DataFrame({"measured_service_level": measured}),
+            staffed.select("expected_service_level", "state"),
+        ],
+        how="horizontal",
+    )
+
+
+def typical_day(staffed: pl.DataFrame) -> pl.DataFrame:
+    """Means over the days of what `staff_queue` found, one row per half hour of the day.
+
+    Out: `half_hour`, `days`, `calls`, `rostered_agents`, `required_agents` (means over its half hours; one without calls needs nobody), `short_share` (share of the half hours
+    with a roster and a need in which fewer agents were rostered than needed), `measured_service_level` (rolled up from its parts).
+    """
+    idle = pl.col("state") == "no_contacts"
+    needed = pl.when(idle).then(0).otherwise(pl.col("required_agents")).alias("required_agents")
+    return (
+        staffed.with_columns(needed)
+        .group_by("half_hour")
+        .agg(
+            pl.len().alias("days"),
+            pl.col("calls", "rostered_agents", "required_agents").mean(),
+            (pl.col("gap_agents") < 0).mean().alias("short_share"),
+            pl.when(pl.col("judged_calls").sum() > 0)
+            .then(pl.col("answered_in_target").sum() / pl.col("judged_calls").sum())
+            .alias("measured_service_level"),
+        )
+        .sort("half_hour")
+    )

@@ -548,3 +548,54 @@ def test_patience_counts_the_waits_of_the_answered() -> None:
     assert found == pytest.approx(120, rel=0.02)
     assert willing[gone].mean() < 40, "the mean wait of those who gave up says nothing of patience"
     assert math.isinf(staffing.mean_patience(500, 0))
+
+
+def queue_days(**columns: object) -> pl.DataFrame:
+    """Two days of one half hour: 100 calls of 180 s with 14 agents, and nothing at all."""
+    data: dict[str, object] = {
+        "half_hour_at": [datetime(2026, 3, 2, 1), datetime(2026, 3, 3, 1)],
+        "half_hour_on": [datetime(2026, 3, 2).date(), datetime(2026, 3, 3).date()],
+        "half_hour": ["09:00", "09:00"],
+        "calls": [100, 0],
+        "answered": [100, 0],
+        "answered_in_target": [88, 0],
+        "abandoned": [0, 0],
+        "waited_seconds": [780, 0],
+        "handling_seconds": [18_000, 0],
+        "rostered_seconds": pl.Series([14 * 1800 + 1799, 3 * 1800]),
+    }
+    return pl.DataFrame(data | columns)
+
+
+def test_a_queue_by_its_half_hours() -> None:
+    found = staffing.staff_queue(queue_days(), "hotline", service_level=0.8, target_seconds=20, shrinkage=0.3)
+    first, second = found.to_dicts()
+    assert (first["rostered_agents"], first["required_agents"], first["required_heads"], first["gap_agents"]) == (
+        14,
+        14,
+        20,
+        0,
+    )
+    assert first["measured_service_level"] == 0.88
+    assert first["expected_service_level"] == pytest.approx(0.88835, abs=5e-6)
+    assert (second["state"], second["required_agents"], second["measured_service_level"]) == ("no_contacts", None, None)
+    (day,) = staffing.typical_day(found).to_dicts()
+    assert day == {
+        "half_hour": "09:00", "days": 2, "calls": 50.0, "rostered_agents": 8.5, "required_agents": 7.0, "short_share": 0.0,
+        "measured_service_level": 0.88,
+    }  # fmt: skip
+
+
+def test_a_queue_that_loses_callers_is_planned_with_their_patience() -> None:
+    """Waits of all callers over those who gave up: 2,400 s / 20 = 120 s; then 12 agents are enough."""
+    lost = queue_days(answered=[80, 0], abandoned=[20, 0], waited_seconds=[2400, 0], handling_seconds=[80 * 180, 0])
+    (row, _) = staffing.staff_queue(lost, "hotline", service_level=0.8, target_seconds=20).to_dicts()
+    assert row["required_agents"] == 12
+    assert row["measured_service_level"] == 0.88
+
+
+def test_a_queue_without_a_roster_or_without_answers() -> None:
+    unknown = queue_days(rostered_seconds=pl.Series([None, None], dtype=pl.Int64))
+    assert staffing.staff_queue(unknown, "q", service_level=0.8, target_seconds=20)["state"].to_list()[0] == "no_roster"
+    unanswered = queue_days(answered=[0, 0], handling_seconds=[0, 0], answered_in_target=[0, 0])
+    assert staffing.staff_queue(unanswered, "q", service_level=0.8, target_seconds=20)["state"][0] == "no_handle_time"

@@ -10,6 +10,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from dashboards.data import queues
 from dashboards.data.metrics import Filters, metric_values
 from dashboards.data.snapshot import open_snapshot
 from orchestration.serving import build
@@ -253,3 +254,13 @@ def test_the_way_through_the_menu(marts: duckdb.DuckDBPyConnection, snapshot: Pa
         "menu_drop_off_rate": pytest.approx(1 / 3),
         "menu_opt_out_rate": pytest.approx(1 / 3),
     }
+
+
+def test_who_is_rostered_for_a_queue(snapshot: Path) -> None:
+    """A1 answered mostly from `service`; A2 as often from three queues, of which `service` is the first by name."""
+    with closing(open_snapshot(snapshot)) as opened_snapshot:
+        found = queues.queue_half_hours(opened_snapshot, "service", date(2026, 3, 2), date(2026, 3, 2))
+        nobody = queues.queue_half_hours(opened_snapshot, "vip", date(2026, 3, 2), date(2026, 3, 2))
+    rows = found.select("half_hour", "calls", "answered", "abandoned", "rostered_seconds").rows()
+    assert rows == [("09:00", 0, 0, 0, 3600), ("09:30", 0, 0, 0, 1800), ("16:00", 10, 8, 1, 0)]
+    assert nobody["rostered_seconds"].to_list() == [None], "no agent of this queue has a roster"

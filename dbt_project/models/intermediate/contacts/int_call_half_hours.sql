@@ -30,6 +30,7 @@ arrivals as (
         count(*) filter (where outcome = 'abandoned' and wait_seconds <= {{ threshold('short_abandon') }}) as entered_short_abandoned,
         count(*) filter (where outcome = 'flow_out') as entered_flowed_out,
         sum(case when outcome = 'answered' then wait_seconds end) as answered_wait_seconds,
+        sum(wait_seconds) as waited_seconds,
         max(wait_seconds) as longest_wait_seconds,
         0 as answered,
         0 as abandoned,
@@ -92,7 +93,7 @@ select
     org_unit_id,
     queue,
     half_hour_at,
-    {% for column in ['entered', 'entered_answered', 'entered_answered_with_wait', 'entered_answered_in_target', 'entered_abandoned', 'entered_short_abandoned', 'entered_flowed_out', 'answered_wait_seconds', 'answered', 'abandoned', 'handling_seconds'] -%}
+    {% for column in ['entered', 'entered_answered', 'entered_answered_with_wait', 'entered_answered_in_target', 'entered_abandoned', 'entered_short_abandoned', 'entered_flowed_out', 'answered_wait_seconds', 'waited_seconds', 'answered', 'abandoned', 'handling_seconds'] -%}
     cast(coalesce(sum({{ column }}), 0) as bigint) as {{ column }},
     {% endfor -%}
     max(longest_wait_seconds) as longest_wait_seconds,

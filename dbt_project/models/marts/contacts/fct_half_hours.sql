@@ -2,7 +2,7 @@
 
 {%- set added_up = [
     'entered', 'entered_answered', 'entered_answered_with_wait', 'entered_answered_in_target', 'entered_abandoned', 'entered_short_abandoned',
-    'entered_flowed_out', 'answered_wait_seconds', 'answered', 'abandoned', 'handling_seconds',
+    'entered_flowed_out', 'answered_wait_seconds', 'waited_seconds', 'answered', 'abandoned', 'handling_seconds',
 ] %}
 
 with summed as (
@@ -43,6 +43,7 @@ select
     entered_short_abandoned,
     entered_flowed_out,
     answered_wait_seconds,
+    waited_seconds,
     cast(longest_wait_seconds as bigint) as longest_wait_seconds,
     answered,
     abandoned,
