@@ -335,6 +335,12 @@ class Hours:
         return total
 
 
+def opening_hours() -> Hours:
+    return Hours(
+        {str(key[0]): sorted(rows.select("opens", "closes").rows()) for key, rows in openings().group_by("schedule")}
+    )
+
+
 def spent(policy: Policy, stretches: list[Stretch], hours: Hours, start: datetime, until: datetime) -> int:
     """Seconds that count for a promise, from its beginning until an instant."""
     total = 0
@@ -489,9 +495,7 @@ def test_every_ticket_agrees_in_every_fact(both: Both) -> None:
 
 
 def test_every_promise_agrees(both: Both) -> None:
-    hours = Hours(
-        {str(key[0]): sorted(rows.select("opens", "closes").rows()) for key, rows in openings().group_by("schedule")}
-    )
+    hours = opening_hours()
     horizon = max(event.at for ticket in both.tickets for event in ticket.events)
     expected = {}
     for ticket in both.tickets:
@@ -521,34 +525,63 @@ def test_the_backlog_of_every_day_agrees(both: Both) -> None:
     shanghai = ZoneInfo("Asia/Shanghai")
     last = max(event.at for ticket in both.tickets for event in ticket.events).astimezone(shanghai).date()
     bounds = {"0": (0, 0), "1-2": (1, 2), "3-6": (3, 6), "7-29": (7, 29), "30+": (30, 9999)}
+    hours = opening_hours()
 
     def bucket(age: int) -> str:
         return next(name for name, (low, high) in bounds.items() if low <= age <= high)
 
+    def business_bucket(stretches: list[Stretch], created: datetime, at: datetime) -> str:
+        """The seconds open from the creation on, stretch by stretch."""
+        seconds = 0
+        for stretch, following in zip(stretches, [*stretches[1:], None], strict=True):
+            left, right = max(stretch.began, created), min(following.began, at) if following else at
+            seconds += hours.open_seconds(stretch.schedule, left, right) if left < right else 0
+        return next(
+            name
+            for name, most in (("0-8h", 8), ("8-24h", 24), ("24-80h", 80), ("80h+", 10**6))
+            if seconds < most * 3600
+        )
+
     expected: dict[tuple[object, ...], list[int]] = {}
     for ticket in both.tickets:
+        stretches = replay(ticket).stretches
         begun = ticket.created.astimezone(shanghai).date()
-        steps = [(begun, 0, True)]
+        steps = [(begun, 0, True, ticket.created)]
         solved = False
         for event in ticket.events:
             if event.kind == "status" and (event.value in SOLVED) != solved:
                 solved = not solved
-                steps.append((event.at.astimezone(shanghai).date(), 1 if solved else 2, not solved))
-        for day, flow, _ in steps:
-            row = expected.setdefault((day, ticket.unit, ticket.priority, bucket((day - begun).days)), [0, 0, 0, 0])
-            row[flow] += 1
+                steps.append((event.at.astimezone(shanghai).date(), 1 if solved else 2, not solved, event.at))
+        for day, flow, _, at in steps:
+            key = (
+                day,
+                ticket.unit,
+                ticket.priority,
+                bucket((day - begun).days),
+                business_bucket(stretches, ticket.created, at),
+            )
+            expected.setdefault(key, [0, 0, 0, 0])[flow] += 1
         for number in range((last - begun).days + 1):
             day = begun + timedelta(days=number)
-            if [is_open for at, _, is_open in steps if at <= day][-1]:
-                row = expected.setdefault((day, ticket.unit, ticket.priority, bucket(number)), [0, 0, 0, 0])
-                row[3] += 1
+            if [is_open for on, _, is_open, _ in steps if on <= day][-1]:
+                # All times are whole seconds: the last one of the day.
+                end = datetime.combine(day + timedelta(days=1), time(), shanghai) - timedelta(seconds=1)
+                key = (
+                    day,
+                    ticket.unit,
+                    ticket.priority,
+                    bucket(number),
+                    business_bucket(stretches, ticket.created, end),
+                )
+                expected.setdefault(key, [0, 0, 0, 0])[3] += 1
     rows = both.marts.execute(
-        "select backlog_on, org_unit_id, priority, age_bucket, opened, solved, reopened, backlog from fct_backlog_days"
+        "select backlog_on, org_unit_id, priority, age_bucket, business_age_bucket, opened, solved, reopened, backlog from fct_backlog_days"
     ).fetchall()
-    actual = {row[:4]: list(row[4:]) for row in rows}
+    actual = {row[:5]: list(row[5:]) for row in rows}
     assert len(actual) == len(rows)
     assert actual == expected
     assert sum(row[2] for row in actual.values()) > 200
     assert {key[3] for key in actual} == set(bounds)
+    assert {key[4] for key in actual} == {"0-8h", "8-24h", "24-80h", "80h+"}
     (open_now,) = both.marts.execute("select count(*) from fct_tickets where not is_solved").fetchone() or (None,)
     assert sum(row[0] - row[1] + row[2] for row in actual.values()) == open_now
