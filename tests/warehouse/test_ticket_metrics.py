@@ -107,7 +107,7 @@ def _deliver(project: ShopProject) -> None:
 def snapshot(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Snapshot]:
     project = make_shop_project(tmp_path_factory.mktemp("metrics"))
     project.add_to_seed("schedules", *(f"desk,{day},10:00,18:00,,,Asia/Shanghai," for day in range(1, 8)))
-    project.replace_seed("schedule_assignments", "org_unit,desk,desk")
+    project.replace_seed("schedule_assignments", "org_unit,desk,desk,,")
     _deliver(project)
     project.load("load-1")
     project.build()

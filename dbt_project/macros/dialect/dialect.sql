@@ -138,3 +138,6 @@
 
 {#- One row a day from a day up to, not including, another; stands in a select list. -#}
 {% macro each_day(first_day, end_day) -%} cast(unnest(generate_series({{ first_day }}, {{ end_day }} - 1, interval '1 day')) as date) {%- endmacro %}
+
+{#- A condition that ends the query with a message, for the first row that it is asked of. -#}
+{% macro refused_with(message_sql) -%} cast(error({{ message_sql }}) as varchar) = '' {%- endmacro %}
