@@ -12,7 +12,7 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 
@@ -35,9 +35,11 @@ class Part:
     Attributes:
         name: value, numerator, denominator, squares, promoters or detractors.
         model: the mart; also the name of its daily parts.
-        kind: sum (from the daily parts), percentile (from the exact histogram) or distinct (from the rows).
+        kind: sum (from the daily parts), stock (the sum at the last day of a period, from the daily parts), percentile (from
+            the exact histogram) or distinct (from the rows).
         expression: what is aggregated, over the columns of the mart.
         clock: date column of the mart that says which day a row belongs to.
+        ignores: dimension that it is summed over whatever split and filters say of it: the whole that shares are shares of.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Part:
     percentile: float | None
     clock: str
     dimensions: tuple[str, ...]
+    ignores: str | None = None
 
 
 @dataclass(frozen=True)
@@ -55,8 +58,8 @@ class Metric:
     """One metric as the catalogue of a snapshot describes it.
 
     Attributes:
-        type: count (sum of a measure), distinct, percentile, ratio (numerator / denominator) or derived (arithmetic over
-            other metrics).
+        type: count (sum of a measure), stock (sum at the last day of a period), distinct, percentile, ratio (numerator /
+            denominator) or derived (arithmetic over other metrics).
         clock: the date columns that date it, separated by commas.
         parts: the aggregates it needs; a derived metric has none.
         expression, inputs: of a derived metric: its arithmetic, and the metric behind each name in it.
@@ -108,6 +111,18 @@ class Filters:
     customer_kinds: tuple[str, ...] = ()
     where: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     visible_units: frozenset[str] | None = None
+
+    def without(self, dimension: str) -> Filters:
+        """The same slice, whatever it says of a dimension. What the reader may see stays."""
+        own = {
+            "org_unit_id": "units",
+            "channel": "channels",
+            "product_line": "product_lines",
+            "customer_kind": "customer_kinds",
+        }
+        where = {name: values for name, values in self.where.items() if name != dimension}
+        emptied: dict[str, Any] = {own[dimension]: ()} if dimension in own else {}
+        return replace(self, where=where, **emptied)
 
 
 @dataclass(frozen=True)
@@ -167,8 +182,7 @@ _BELOW = (
 )
 
 
-def _conditions(part: Part, filters: Filters, clock: str) -> tuple[str, list[object]]:
-    """Where clause and its parameters. A dimension that the rows do not have matches nothing."""
+def _in_time(filters: Filters, clock: str) -> tuple[list[str], list[object]]:
     clauses: list[str] = [f"{clock} is not null"]
     values: list[object] = []
     if filters.start is not None:
@@ -177,6 +191,12 @@ def _conditions(part: Part, filters: Filters, clock: str) -> tuple[str, list[obj
     if filters.end is not None:
         clauses.append(f"{clock} <= ?")
         values.append(filters.end)
+    return clauses, values
+
+
+def _conditions(part: Part, filters: Filters, clock: str) -> tuple[str, list[object]]:
+    """Where clause and its parameters. A dimension that the rows do not have matches nothing."""
+    clauses, values = _in_time(filters, clock)
     if filters.units:
         clauses.append(_BELOW.format(column="org_unit_id") if "org_unit_id" in part.dimensions else "false")
         if "org_unit_id" in part.dimensions:
@@ -229,6 +249,8 @@ def _parts_sql(parts: Sequence[Part], filters: Filters, split: Split) -> tuple[s
     first = parts[0]
     if first.kind == "percentile":
         return _percentile_sql(first, filters, split)
+    if first.kind == "stock":
+        return _stock_sql(parts, filters, split)
     if first.kind == "distinct":
         table, clock = f'main."{first.model}"', f'"{first.clock}"'
         # Rows of which none has a value are a counted zero; no row at all is "nothing there".
@@ -257,8 +279,63 @@ def _percentile_sql(part: Part, filters: Filters, split: Split) -> tuple[str, li
     ), values
 
 
+def _stock_sql(parts: Sequence[Part], filters: Filters, split: Split) -> tuple[str, list[object]]:
+    """Stocks, at the last day of each period that lies within the mart's days.
+
+    The last day is one of the calendar, not the last with a row of the slice: a slice without a row that day has nothing in
+    stock, a zero. It is listed from its first row on.
+    """
+    first = parts[0]
+    table = f'parts."{first.model}"'
+    in_time, times = _in_time(filters, "day")
+    until, slice_values = _conditions(first, replace(filters, start=None), "metric_time")
+    period = "" if split.grain is None else f"cast(date_trunc('{split.grain}', day) as date) as metric_time, "
+    by = "".join(f'"{name}", ' for name in split.by)
+    same = "".join(f' and rows."{name}" is not distinct from slices."{name}"' for name in split.by)
+    listed = "".join(f'{"days" if name == "metric_time" else "slices"}."{name}", ' for name in split.columns)
+    stocks = ", ".join(
+        f'case when count(*) > 0 then cast(coalesce(sum(rows."{part.measure}"), 0) as double) end as {part.name}'
+        for part in parts
+    )
+    return (
+        f"with covered as (select cast(unnest(generate_series(min(metric_time), max(metric_time), interval 1 day)) as date) as day from {table}),"
+        f" days as (select {period}max(day) as last_day from covered where {' and '.join(in_time)}{' group by all' if period else ''}),"
+        f" rows as (select * from {table}{until}),"
+        f" slices as (select {by}min(metric_time) as first_day from rows group by all)"
+        f" select {listed}{stocks} from days inner join slices on days.last_day >= slices.first_day"
+        f" left join rows on rows.metric_time = days.last_day{same}{split.group_by}"
+    ), [*times, *slice_values]
+
+
+def _share_sql(metric: Metric, of: str, filters: Filters, split: Split) -> tuple[str, list[object]]:
+    """A share of the whole over one dimension: the whole ignores what split and filters say of it.
+
+    A value of the dimension that occurs in the slice is a counted zero in each group that has a whole.
+    """
+    share = [part for part in metric.parts if part.ignores is None]
+    whole = [part for part in metric.parts if part.ignores is not None]
+    rest = Split(tuple(name for name in split.by if name != of), split.grain)
+    share_sql, share_values = _parts_sql(share, filters, split)
+    whole_sql, whole_values = _parts_sql(whole, filters.without(of), rest)
+    is_split = of in split.by
+    shares = ", ".join(f"coalesce(shares.{part.name}, 0) as {part.name}" for part in share)
+    wholes = ", ".join(f"wholes.{part.name}" for part in whole)
+    listed = "".join(f'{"kinds" if name == of else "wholes"}."{name}", ' for name in split.columns)
+    same = [
+        f'shares."{name}" is not distinct from {"kinds" if name == of else "wholes"}."{name}"' for name in split.columns
+    ]
+    kinds = f' cross join (select distinct "{of}" from shares where {share[0].name} <> 0) as kinds' if is_split else ""
+    return (
+        f"with shares as ({share_sql}), wholes as ({whole_sql})"
+        f" select {listed}{shares}, {wholes} from wholes{kinds} left join shares on {' and '.join(same) or 'true'}"
+    ), [*share_values, *whole_values]
+
+
 def metric_sql(metric: Metric, filters: Filters, split: Split) -> tuple[str, list[object]]:
     """The query behind a metric that is not derived, and its parameters."""
+    ignored = next((part.ignores for part in metric.parts if part.ignores is not None), None)
+    if ignored is not None:
+        return _share_sql(metric, ignored, filters, split)
     tables: dict[tuple[str, str], list[Part]] = {}
     for part in metric.parts:
         tables.setdefault((part.model, part.kind), []).append(part)
@@ -286,7 +363,7 @@ def _judge(metric: Metric, row: Mapping[str, Any]) -> MetricValue:
 
     if metric.type == "percentile":
         return result(row["value"], None, row["observations"], None, row["observations"] or 0)
-    if metric.type in ("count", "distinct"):
+    if metric.type in ("count", "stock", "distinct"):
         # No row at all is "nothing there", not a counted zero.
         return result(row["value"], row["value"], None, None, row["value"] or 0)
     numerator, n = row["numerator"], row["denominator"] or 0

@@ -31,6 +31,16 @@ now_open as (
     group by source
 ),
 
+last_days as (
+    select
+        days.source,
+        sum(days.backlog) as backlog
+    from days
+    inner join {{ ref('int_ticket_horizons') }} as horizons on days.source = horizons.source and horizons.is_current
+    where days.backlog_on = (select max(every.backlog_on) from days as every)
+    group by days.source
+),
+
 flows as (
     select
         source,
@@ -55,3 +65,12 @@ select
 from now_open
 left join flows on now_open.source = flows.source
 where coalesce(flows.open_tickets, 0) <> now_open.open_tickets
+union all
+select
+    last_days.source,
+    null as backlog_on,
+    last_days.backlog,
+    now_open.open_tickets as expected
+from last_days
+inner join now_open on last_days.source = now_open.source
+where last_days.backlog <> now_open.open_tickets

@@ -3,7 +3,7 @@ select
     'schedule_assignments' as seed,
     a.schedule_id as named
 from {{ ref('schedule_assignments') }} as a
-where a.schedule_id not in (select s.schedule_id from {{ ref('schedules') }} as s) or a.assigned_to not in ('org_unit', 'group')
+where a.schedule_id not in (select s.schedule_id from {{ ref('schedules') }} as s) or a.assigned_to not in ('org_unit', 'group') or a.valid_to < a.valid_from
 union all
 select
     'schedules' as seed,

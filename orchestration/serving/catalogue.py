@@ -39,7 +39,7 @@ class CatalogueError(ValueError):
 
 @dataclass(frozen=True)
 class Measure:
-    """One measure of a semantic model. `kind`: sum, percentile or distinct; `percentile` is None for all but the second."""
+    """One measure of a semantic model. `kind`: sum, stock, percentile or distinct; `percentile` is None for all but the third."""
 
     name: str
     expression: str
@@ -58,7 +58,8 @@ class SemanticModel:
 
     @property
     def additive(self) -> list[Measure]:
-        return [measure for measure in self.measures.values() if measure.kind == "sum"]
+        """What is summed by day and dimensions; over days a stock is not."""
+        return [measure for measure in self.measures.values() if measure.kind in ("sum", "stock")]
 
     @property
     def percentiles(self) -> list[Measure]:
@@ -83,7 +84,8 @@ def semantic_models(manifest: Mapping[str, Any]) -> dict[str, SemanticModel]:
             percentile = 1.0 if aggregate == "max" else None
             if aggregate == "percentile":
                 percentile = float(measure["agg_params"]["percentile"])
-            measures[name] = Measure(name, measure["expr"] or name, KINDS[aggregate], percentile)
+            kind = "stock" if _is_stock(measure, entry) else KINDS[aggregate]
+            measures[name] = Measure(name, measure["expr"] or name, kind, percentile)
         found[entry["name"]] = SemanticModel(
             name=entry["name"],
             time_column=entry["defaults"]["agg_time_dimension"],
@@ -91,6 +93,25 @@ def semantic_models(manifest: Mapping[str, Any]) -> dict[str, SemanticModel]:
             measures=measures,
         )
     return found
+
+
+def _is_stock(measure: Mapping[str, Any], model: Mapping[str, Any]) -> bool:
+    """Whether a measure adds over everything but days.
+
+    Raises:
+        CatalogueError: it is not additive in a way that is not served.
+    """
+    rule = measure.get("non_additive_dimension")
+    if not rule:
+        return False
+    clock = model["defaults"]["agg_time_dimension"]
+    served = rule["name"] == clock and rule["window_choice"] == "max" and not rule.get("window_groupings")
+    if not served or measure["agg"] != "sum":
+        raise CatalogueError(
+            f"measure {measure['name']} of {model['name']}: a stock is `agg: sum` with `non_additive_dimension: {{name: {clock}, window_choice: max}}`"
+            " and no groupings."
+        )
+    return True
 
 
 def catalogue_rows(manifest: Mapping[str, Any], targets: Mapping[str, float]) -> list[dict[str, Any]]:
@@ -228,6 +249,11 @@ def _body(metric: Mapping[str, Any], owner: Mapping[str, SemanticModel]) -> dict
     kinds = {part["kind"] for part in parts}
     if metric["type"] == "ratio" and "percentile" in kinds:
         raise CatalogueError(f"metric {name}: a percentile is no part of a ratio.")
+    share_of = meta.get("share_of")
+    if share_of is not None:
+        _check_share(metric, share_of, parts)
+        # Written only where there is one, so that the fingerprints of all other definitions stay.
+        parts = [part | ({"ignores": share_of} if part["name"] == "denominator" else {}) for part in parts]
     simple = {"sum": "count"}.get(parts[0]["kind"], parts[0]["kind"])
     return {
         "type": "ratio" if metric["type"] == "ratio" else simple,
@@ -238,6 +264,21 @@ def _body(metric: Mapping[str, Any], owner: Mapping[str, SemanticModel]) -> dict
         "inputs": {},
         "dimensions": [one for one in parts[0]["dimensions"] if all(one in part["dimensions"] for part in parts)],
     }
+
+
+def _check_share(metric: Mapping[str, Any], share_of: str, parts: Sequence[Mapping[str, Any]]) -> None:
+    """`share_of: <dimension>`: the denominator is the whole over that dimension."""
+    name = metric["name"]
+    if (
+        metric["type"] != "ratio"
+        or {part["kind"] for part in parts} - {"sum", "stock"}
+        or len({part["model"] for part in parts}) > 1
+    ):
+        raise CatalogueError(f"metric {name}: `share_of` needs a ratio of sums of one mart.")
+    if share_of not in parts[0]["dimensions"]:
+        raise CatalogueError(
+            f"metric {name}: `share_of: {share_of}`; the dimensions of {parts[0]['model']} are {', '.join(parts[0]['dimensions'])}."
+        )
 
 
 def _derived_body(metric: Mapping[str, Any], rows: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from dashboards.data.metrics import (
     Filters,
     Metric,
     MetricError,
+    Part,
     Split,
     catalogue,
     metric_frame,
@@ -105,6 +106,9 @@ def _of_rows(snapshot: Snapshot, metric: Metric, filters: Filters) -> dict[str, 
     """Each part of a metric, aggregated from the rows of its mart without the daily parts."""
     found = {}
     for part in metric.parts:
+        if part.kind == "stock":
+            found[part.name] = _stock_of_rows(snapshot, part, filters)
+            continue
         column = {"sum": "sum({0})", "distinct": "case when count(*) > 0 then count(distinct {0}) end"}.get(
             part.kind, f"quantile_disc({{0}}, {part.percentile})"
         )
@@ -120,6 +124,18 @@ def _of_rows(snapshot: Snapshot, metric: Metric, filters: Filters) -> dict[str, 
         ).rows()
         found[part.name] = row[0]
     return found
+
+
+def _stock_of_rows(snapshot: Snapshot, part: Part, filters: Filters) -> float | None:
+    """Rows of the last day that lies in the slice and in the days of the mart; a slice is there from its first row on."""
+    (days,) = snapshot.frame(f'select min("{part.clock}"), max("{part.clock}") from main."{part.model}"').rows()
+    first, last = max(days[0], filters.start or days[0]), min(days[1], filters.end or days[1])
+    rows = snapshot.frame(f'select *, ({part.expression}) as amount from main."{part.model}"')
+    for name, wanted in (("channel", filters.channels), ("customer_kind", filters.customer_kinds)):
+        rows = rows.filter(pl.col(name).is_in(wanted)) if wanted else rows
+    if first > last or rows.filter(pl.col(part.clock) <= last).is_empty():
+        return None
+    return float(rows.filter(pl.col(part.clock) == last)["amount"].sum())
 
 
 def _value_of_rows(snapshot: Snapshot, metrics: dict[str, Metric], metric: Metric, filters: Filters) -> float | None:
@@ -181,6 +197,105 @@ def test_additive_metrics_roll_up_from_any_split(snapshot: Snapshot, by: tuple[s
             assert rows[column].sum() == pytest.approx(expected or 0), (name, column)
 
 
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    start=st.dates(date(2026, 6, 20), date(2026, 10, 5)),
+    days=st.integers(0, 90),
+    by=st.sampled_from(
+        [(), ("channel",), ("org_unit_id", "age_bucket"), ("business_age_bucket", "ticket_kind", "priority")]
+    ),
+    grain=st.sampled_from([None, "day", "week", "month", "quarter"]),
+)
+def test_a_stock_is_that_of_the_last_day_and_adds_up_over_everything_else(
+    snapshot: Snapshot, start: date, days: int, by: tuple[str, ...], grain: str | None
+) -> None:
+    filters = Filters(start=start, end=start + timedelta(days=days))
+    part = catalogue(snapshot)["backlog_open"].parts[0]
+    split = metric_frame(snapshot, ["backlog_open"], by=by, grain=grain, filters=filters)
+    if grain is None:
+        expected = _stock_of_rows(snapshot, part, filters)
+        assert (split["value"].sum() if split["value"].count() else None) == expected
+        return
+    covered = snapshot.frame("select min(backlog_on), max(backlog_on) from fct_backlog_days").rows()[0]
+    last_days: dict[date, date] = {}
+    for number in range(days + 1):
+        day = start + timedelta(days=number)
+        if covered[0] <= day <= covered[1]:
+            last_days[
+                pl.Series([day]).dt.truncate({"day": "1d", "week": "1w", "month": "1mo", "quarter": "1q"}[grain])[0]
+            ] = day
+    found = dict(split.group_by("metric_time").agg(pl.col("value").sum()).rows())
+    assert found == {
+        period: _stock_of_rows(snapshot, part, Filters(start=start, end=day)) for period, day in last_days.items()
+    }
+
+
+def test_a_slice_without_a_row_on_the_last_day_has_nothing_in_stock(snapshot: Snapshot) -> None:
+    """A channel is not left at the last day on which it had a ticket open."""
+    rows = snapshot.rows(
+        "select channel, day from (select *, lead(day) over (partition by channel order by day) as next_day from"
+        " (select channel, backlog_on as day, sum(solved) as solved from fct_backlog_days group by all))"
+        " where solved > 0 and day < (select max(backlog_on) from fct_backlog_days) and coalesce(next_day, date '9999-12-31') > day + 1 limit 1"
+    )
+    assert rows, "no channel is ever empty; the company is too big for this test"
+    empty = rows[0]["day"] + timedelta(days=1)
+    filters = Filters(start=rows[0]["day"], end=empty, channels=(rows[0]["channel"],))
+    assert metric_value(snapshot, "backlog_open", filters).value == 0
+    assert metric_value(snapshot, "backlog_open", Filters(end=empty)).value != 0
+    assert metric_value(snapshot, "backlog_open", Filters(channels=("carrier pigeon",))).value is None
+
+
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    start=st.dates(date(2026, 6, 25), date(2026, 9, 30)),
+    days=st.integers(0, 60),
+    rest=st.sampled_from([(), ("channel",), ("customer_kind", "product_line")]),
+    grain=st.sampled_from([None, "week", "month"]),
+)
+def test_a_share_of_the_whole_is_that_of_the_rows(
+    snapshot: Snapshot, start: date, days: int, rest: tuple[str, ...], grain: str | None
+) -> None:
+    filters = Filters(start=start, end=start + timedelta(days=days))
+    shares = metric_frame(snapshot, ["contact_reason_share"], by=("topic", *rest), grain=grain, filters=filters)
+    groups = [*([] if grain is None else ["metric_time"]), *rest]
+    rows = snapshot.frame("select * from fct_contacts where started_on between ? and ?", [filters.start, filters.end])
+    if grain is not None:
+        rows = rows.with_columns(
+            pl.col("started_on").dt.truncate({"week": "1w", "month": "1mo"}[grain]).alias("metric_time")
+        )
+    counts = dict(((tuple(key), count) for *key, count in rows.group_by(*groups, "topic").len().rows()))
+    wholes: dict[tuple[object, ...], int] = {}
+    for key, count in counts.items():
+        wholes[key[:-1]] = wholes.get(key[:-1], 0) + count
+    found = {
+        tuple(row[name] for name in [*groups, "topic"]): (row["numerator"], row["denominator"], row["value"])
+        for row in shares.to_dicts()
+    }
+    topics = {key[-1] for key in counts}
+    assert found == {
+        (*group, topic): (counts.get((*group, topic), 0), whole, pytest.approx(counts.get((*group, topic), 0) / whole))
+        for group, whole in wholes.items()
+        for topic in topics
+    }
+
+
+def test_the_whole_ignores_a_filter_on_its_dimension_and_no_other(snapshot: Snapshot) -> None:
+    every = metric_frame(snapshot, ["contact_product_share"], by=["product_line"])
+    whole = metric_value(snapshot, "contacts").value
+    for row in every.to_dicts():
+        one = metric_value(snapshot, "contact_product_share", Filters(product_lines=(row["product_line"],)))
+        assert (one.numerator, one.denominator) == (row["numerator"], whole)
+        assert one.low is not None and one.high is not None and one.low <= (one.value or 0) <= one.high
+    unit = str(
+        snapshot.rows("select org_unit_id from fct_contacts where org_unit_id is not null limit 1")[0]["org_unit_id"]
+    )
+    mine = Filters(product_lines=("mobile",), visible_units=frozenset({unit}))
+    assert (
+        metric_value(snapshot, "contact_product_share", mine).denominator
+        == metric_value(snapshot, "contacts", replace(mine, product_lines=())).value
+    )
+
+
 def test_distinct_customers_are_not_added_up(snapshot: Snapshot) -> None:
     whole = metric_value(snapshot, "customers_contacting").value
     by_month = metric_frame(snapshot, ["customers_contacting"], grain="month")["value"].sum()
@@ -218,7 +333,7 @@ def test_the_atlas_of_the_snapshot_is_what_the_compiler_says(snapshot: Snapshot)
         value = metric_value(snapshot, row["metric"], Filters(start=row["first_day"], end=row["last_day"]))
         assert row["value"] == value.value and row["n"] == value.n
     levels = [row for row in rows if row["family"] == "service_level" and row["period"] == "last_month"]
-    assert len(levels) == 7
+    assert len(levels) == 8
     assert levels[0]["spread"] == pytest.approx(max(r["value"] for r in levels) - min(r["value"] for r in levels))
     assert [row["gap"] for row in levels if row["is_default"]] == [0]
 

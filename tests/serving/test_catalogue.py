@@ -30,6 +30,13 @@ def set_filter(part: dict[str, Any]) -> None:
     part["filter"] = {"where_filters": [{"where_sql_template": "channel = 'voice'"}]}
 
 
+def stock(manifest: Manifest) -> dict[str, Any]:
+    """What a measure says of the dimension that it does not add over."""
+    measures = (measure for model in manifest["semantic_models"] for measure in model["measures"])
+    found: dict[str, Any] = next(m["non_additive_dimension"] for m in measures if m["name"] == "backlog_stock")
+    return found
+
+
 def a_sum_with_another_aggregate(manifest: Manifest) -> None:
     next(m for model in manifest["semantic_models"] for m in model["measures"] if m["agg"] == "sum")["agg"] = "min"
 
@@ -95,6 +102,16 @@ FAULTS: dict[str, tuple[Callable[[Manifest], object], str]] = {
         lambda m: metric(m, "calls_lost")["config"]["meta"].update(interval="wilson"),
         "calls_lost: no interval can be stated",
     ),
+    "a share of no dimension": (
+        lambda m: metric(m, "contact_reason_share")["config"]["meta"].update(share_of="weather"),
+        "contact_reason_share: `share_of: weather`; the dimensions of fct_contacts are",
+    ),
+    "a share that is no ratio": (
+        lambda m: metric(m, "contacts")["config"]["meta"].update(share_of="topic"),
+        "contacts: `share_of` needs a ratio of sums of one mart",
+    ),
+    "a stock at the first day": (lambda m: stock(m).update(window_choice="min"), "measure backlog_stock of fct_backlog_days: a stock is"),
+    "a stock by group": (lambda m: stock(m).update(window_groupings=["channel"]), "measure backlog_stock of fct_backlog_days: a stock is"),
     "another aggregate": (a_sum_with_another_aggregate, "agg 'min' cannot be served"),
 }  # fmt: skip
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import duckdb
 import pytest
@@ -132,6 +133,10 @@ def _desk() -> Desk:
         ("2026-03-02 04:00:00", "system", "schedule", "round_the_clock"),
         ("2026-03-02 05:00:00", "agent", "status", "solved"),
     )
+    # A group that has a schedule from 5 March on moves a ticket on the 6th and none on the 4th.
+    for name, moved in (("crew_too_early", "2026-03-04 00:00:00"), ("crew_in_time", "2026-03-06 00:00:00")):
+        desk.ticket(name, "2026-03-03 00:00:00", unit="round_the_clock")
+        desk.log(name, (moved, "system", "group", "day-crew"), ("2026-03-07 00:00:00", "agent", "status", "solved"))
     # The group moves the ticket until a schedule is named; from then on the name counts.
     desk.ticket("by_group", "2026-03-02 00:00:00", unit="round_the_clock")
     desk.log(
@@ -160,6 +165,9 @@ SCHEDULES = {
     "office": ("Asia/Shanghai", "cn_office", [(day, "09:00", "18:00", "", "") for day in range(1, 6)]),
     "night": ("UTC", "", [(day, "22:00", "02:00", "", "") for day in range(1, 8)]),
     "night_office": ("Asia/Shanghai", "cn_office", [(day, "22:00", "06:00", "", "") for day in range(1, 6)]),
+    "unit_hours": ("America/New_York", "", [(day, "09:00", "17:00", "", "") for day in range(1, 8)]),
+    "all_day": ("America/New_York", "", [(day, "00:00", "24:00", "", "") for day in range(1, 8)]),
+    "mornings": ("UTC", "", [(day, "08:00", "12:00", "", "") for day in range(1, 8)]),
     "changed": ("UTC", "", [(1, "09:00", "12:00", "", "2026-03-08"), (1, "09:00", "17:00", "2026-03-09", "")]),
 }
 
@@ -178,6 +186,9 @@ BUSINESS_CASES = [
     ("over_midnight", "night", "2026-03-02 23:00:00", "2026-03-03 23:30:00"),
     ("night_before_a_holiday", "night_office", "2025-09-30 13:00:00", "2025-10-01 16:00:00"),
     ("hours_changed", "changed", "2026-03-02 00:00:00", "2026-03-10 00:00:00"),
+    ("the_day_before_a_change", "moving", "2026-03-09 03:59:59", "2026-03-10 04:00:00"),
+    ("the_day_of_a_change", "moving", "2026-03-09 04:00:00", "2026-03-10 04:00:00"),
+    ("after_the_last_line", "ending", "2026-03-02 00:00:00", "2026-03-02 12:00:00"),
     ("longest_id", "round_the_clock_but", "2026-03-02 22:30:00", "2026-03-03 00:00:00"),
 ]
 
@@ -195,6 +206,10 @@ BUSINESS_HOURS = {
     "over_midnight": 3 + 1.5,
     "night_before_a_holiday": 8,  # the shift that began on 30 September runs to its end; none begins on 1 October
     "hours_changed": 3 + 8,
+    # New York is to have `unit_hours` to 8 March and `all_day` from the 9th, its midnight being 04:00 by then. A ticket keeps the schedule of its creation.
+    "the_day_before_a_change": 8,
+    "the_day_of_a_change": 24,
+    "after_the_last_line": 4,  # its own line ended on 1 March; `end*` holds again
     "longest_id": 1.5,  # the longer beginning, schedule `night`, wins over the shorter
 }
 
@@ -204,9 +219,20 @@ def marts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyC
     project = make_shop_project(tmp_path_factory.mktemp("edges"))
     for name, (zone, calendar, hours) in SCHEDULES.items():
         project.add_to_seed("schedules", *(f"{name},{d},{o},{c},{f},{t},{zone},{calendar}" for d, o, c, f, t in hours))
-        project.add_to_seed("schedule_assignments", f"org_unit,{name},{name}")
+        project.add_to_seed("schedule_assignments", f"org_unit,{name},{name},,")
     project.add_to_seed(
-        "schedule_assignments", "org_unit,round_*,lunch", "org_unit,round_the_clock_*,night", "group,night-*,night"
+        "schedule_assignments",
+        "org_unit,round_*,lunch,,",
+        "org_unit,round_the_clock_*,night,,",
+        "group,night-*,night,,",
+    )
+    project.add_to_seed(
+        "schedule_assignments",
+        "org_unit,moving,unit_hours,,2026-03-08",
+        "org_unit,moving,all_day,2026-03-09,",
+        "org_unit,ending,round_the_clock,2026-01-01,2026-03-01",
+        "org_unit,end*,mornings,,",
+        "group,day-crew,mornings,2026-03-05,",
     )
     desk = _desk()
     project.deliver("tickets_20261130.csv", "\n".join([HEADER, *desk.tickets]) + "\n")
@@ -322,3 +348,25 @@ def test_a_named_schedule_wins_over_the_group(marts: duckdb.DuckDBPyConnection) 
     )
     # 2 hours by the unit's schedule, none by night from 02:00 to 04:00, 4 by the schedule named at 04:00.
     assert ticket(marts, "by_group", columns) == ("round_the_clock", 6 * HOUR, 8 * HOUR, 8 * HOUR)
+
+
+def test_a_group_moves_a_ticket_while_it_has_a_schedule(marts: duckdb.DuckDBPyConnection) -> None:
+    assert ticket(marts, "crew_too_early", "full_resolution_business_seconds") == (4 * 24 * HOUR,)
+    # Three days round the clock, and a morning.
+    assert ticket(marts, "crew_in_time", "full_resolution_business_seconds") == (3 * 24 * HOUR + 4 * HOUR,)
+
+
+def test_lines_that_overlap_are_refused_by_name(tmp_path: Path) -> None:
+    project = make_shop_project(tmp_path)
+    project.load("load-1")
+    lines = ["org_unit,GD-*,office_hours,2026-01-01,2026-06-30", "org_unit,GD-*,service_hours,2026-06-30,"]
+    project.add_to_seed("schedule_assignments", *lines)
+    assert project.dbt("seed").returncode == 0
+    refused = project.dbt("test", "--select", "schedule_assignments_do_not_overlap")
+    assert refused.returncode != 0
+    assert f'schedule_assignments.csv: the lines "{lines[0]}" and "{lines[1]}" hold on the same days.' in refused.stdout
+    project.replace_seed(
+        "schedule_assignments", lines[0], "org_unit,GD-*,service_hours,2026-07-01,", "org_unit,*,office_hours,,"
+    )
+    assert project.dbt("seed").returncode == 0
+    assert project.dbt("test", "--select", "schedule_assignments_do_not_overlap").returncode == 0

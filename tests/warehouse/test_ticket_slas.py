@@ -139,7 +139,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> ShopProject:
     project.add_to_seed("schedules", *(f"nine_to_five,{day},09:00,17:00,,,UTC," for day in range(1, 8)))
     project.add_to_seed("schedules", "ended,1,07:00,08:30,,2026-03-02,UTC,")
     project.add_to_seed(
-        "schedule_assignments", *(f"org_unit,{name},{name}" for name in ("always", "nine_to_five", "ended"))
+        "schedule_assignments", *(f"org_unit,{name},{name},," for name in ("always", "nine_to_five", "ended"))
     )
     desk = _desk()
     header = "id,customer,kind,status,created,updated,deleted,unit,priority,tier"

@@ -162,3 +162,6 @@
 
 {#- `HH:MM` of a local timestamp. -#}
 {% macro time_of_day(local_timestamp) -%} strftime({{ local_timestamp }}, '%H:%M') {%- endmacro %}
+
+{#- A condition that ends the query with a message, for the first row that it is asked of. -#}
+{% macro refused_with(message_sql) -%} cast(error({{ message_sql }}) as varchar) = '' {%- endmacro %}

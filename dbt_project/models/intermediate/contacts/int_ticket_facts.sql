@@ -42,6 +42,7 @@ lives as (
         count(*) filter (where is_reopening) as reopen_count,
         count(*) filter (where is_schedule_move) as schedule_moves,
         count(*) filter (where is_hand_over) as hand_overs,
+        coalesce(bool_or(assignee is not null), false) as was_assigned,
         count(*) filter (where speaker = 'agent') as public_agent_replies,
         count(*) filter (where event_kind = 'public_reply' and actor_role = 'customer') as customer_messages,
         count(*) filter (where begins_turn) as customer_turns,
@@ -60,6 +61,31 @@ lives as (
         {%- endfor %}
     from timeline
     group by source, ticket_id
+),
+
+first_hand_overs as (
+    select
+        source,
+        ticket_id,
+        min(step_number) as step_number,
+        min(happened_at) as first_handed_over_at
+    from timeline
+    where is_hand_over
+    group by source, ticket_id
+),
+
+hand_over_facts as (
+    select
+        timeline.source,
+        timeline.ticket_id,
+        first_hand_overs.first_handed_over_at,
+        min(timeline.happened_at) filter (where timeline.speaker = 'agent') as reply_after_hand_over_at,
+        max(timeline.happened_at) filter (where timeline.is_solution) as solved_after_hand_over_at,
+        count(*) filter (where timeline.is_reopening) as reopens_after_hand_over
+    from timeline
+    inner join first_hand_overs on timeline.source = first_hand_overs.source and timeline.ticket_id = first_hand_overs.ticket_id
+    where timeline.step_number >= first_hand_overs.step_number
+    group by timeline.source, timeline.ticket_id, first_hand_overs.first_handed_over_at
 ),
 
 -- A span by one schedule from end to end, that of the creation or that of the deciding event: the same as by all schedules unless
@@ -117,12 +143,14 @@ judged as (
         tickets.*,
         {{ columns_without('lives', ['source', 'ticket_id', 'merged_into_ticket_id']) }},
         {{ columns_without('one_schedule_facts', ['source', 'ticket_id']) }},
+        {{ columns_without('hand_over_facts', ['source', 'ticket_id']) }},
         coalesce(tickets.merged_into_ticket_id, lives.merged_into_ticket_id) as surviving_ticket_id,
         coalesce(lives.status, tickets.ticket_status) as lifecycle_status,
         coalesce(lives.status, tickets.ticket_status) in ('solved', 'closed') as is_done
     from tickets
     inner join lives on tickets.source = lives.source and tickets.ticket_id = lives.ticket_id
     left join one_schedule_facts on tickets.source = one_schedule_facts.source and tickets.ticket_id = one_schedule_facts.ticket_id
+    left join hand_over_facts on tickets.source = hand_over_facts.source and tickets.ticket_id = hand_over_facts.ticket_id
 )
 
 select
@@ -150,6 +178,7 @@ select
     language,
     resolution_code,
     coalesce(exclusion_kind, case when is_merged_away then 'merged' end) as exclusion_kind,
+    exclusion_kind is null and not is_merged_away and coalesce(ticket_status, '') <> 'deleted' and coalesce(lifecycle_status, '') <> 'deleted' as is_in_base,
     reported_reopen_count,
     reported_sla_met,
     created_at,
@@ -163,6 +192,13 @@ select
     customer_turns,
     answered_turns,
     hand_overs,
+    was_assigned,
+    first_handed_over_at,
+    coalesce(reopens_after_hand_over, 0) as reopens_after_hand_over,
+    case when reply_after_hand_over_at is not null then {{ whole_seconds(epoch_micros('reply_after_hand_over_at') ~ ' - ' ~ epoch_micros('first_handed_over_at')) }} end
+        as reply_after_hand_over_seconds,
+    case when is_done and solved_after_hand_over_at is not null then {{ whole_seconds(epoch_micros('solved_after_hand_over_at') ~ ' - ' ~ epoch_micros('first_handed_over_at')) }} end
+        as resolution_after_hand_over_seconds,
     schedule_moves,
     events as event_count,
     {{ whole_seconds('turn_micros + case when customer_turns > answered_turns then ' ~ epoch_micros('last_turn.happened_at') ~ ' else 0 end') }} as total_reply_seconds,
