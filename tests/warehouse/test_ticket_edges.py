@@ -370,3 +370,16 @@ def test_lines_that_overlap_are_refused_by_name(tmp_path: Path) -> None:
     )
     assert project.dbt("seed").returncode == 0
     assert project.dbt("test", "--select", "schedule_assignments_do_not_overlap").returncode == 0
+
+
+def test_a_seed_that_gained_a_column_is_read(tmp_path: Path) -> None:
+    """A home that an earlier version built has the seed's table without it."""
+    project = make_shop_project(tmp_path)
+    project.load("load-1")
+    assert project.dbt("seed").returncode == 0
+    with duckdb.connect(str(project.settings.warehouse_path)) as warehouse:
+        warehouse.execute("alter table seeds.schedule_assignments drop column valid_to")
+    read = project.dbt("seed")
+    assert read.returncode == 0, read.stdout
+    with duckdb.connect(str(project.settings.warehouse_path), read_only=True) as warehouse:
+        assert warehouse.execute("select valid_to from seeds.schedule_assignments").fetchall() == [(None,)]
