@@ -10,7 +10,7 @@ with legs as (
         {{ columns_without('legs', ['queue']) }},
         {{ or_unknown('legs.queue') }} as queue,
         exclusion_kind is null and direction = 'inbound' as is_in_base,
-        {{ add_seconds('answered_at', 'coalesce(talk_seconds, 0) + coalesce(hold_seconds, 0) + coalesce(wrap_up_seconds, 0)') }} as handled_until
+        {{ add_seconds('answered_at', 'talk_seconds + coalesce(hold_seconds, 0) + coalesce(wrap_up_seconds, 0)') }} as handled_until
     from {{ ref('int_call_legs') }} as legs
     {% if is_incremental() %} where _partition_date in ({{ touched_partitions() }}) {% endif %}
 ),
@@ -64,7 +64,7 @@ worked as (
         _partition_date,
         {{ each_half_hour('answered_at', 'handled_until') }} as half_hour_at
     from legs
-    where is_in_base and answered_at is not null and handled_until >= answered_at
+    where is_in_base and answered_at is not null and talk_seconds >= 0
 ),
 
 handling as (

@@ -39,7 +39,8 @@ walks as (
         source,
         call_id,
         count(*) filter (where event_kind = 'enter_queue') > 1
-        or min(agent_id) filter (where event_kind = 'answered') <> max(agent_id) filter (where event_kind = 'answered') as has_several
+        or min(agent_id) filter (where event_kind = 'answered') <> max(agent_id) filter (where event_kind = 'answered')
+        or min(occurred_at) filter (where event_kind = 'answered') < min(occurred_at) filter (where event_kind = 'enter_queue') as has_several
     from steps
     group by source, call_id
     having count(*) filter (where event_kind in ('enter_queue', 'answered', 'abandoned', 'flow_out')) > 0
