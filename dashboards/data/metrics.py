@@ -143,8 +143,12 @@ class MetricValue:
     is_small_base: bool
 
 
-def catalogue(snapshot: Snapshot) -> dict[str, Metric]:
+def catalogue(snapshot: Snapshot) -> Mapping[str, Metric]:
     """All metrics of a snapshot by name."""
+    return snapshot.once("catalogue", lambda: _catalogue(snapshot))
+
+
+def _catalogue(snapshot: Snapshot) -> Mapping[str, Metric]:
     found = {}
     for row in snapshot.rows("select * exclude (fingerprint) from meta.metrics order by name"):
         parts = tuple(Part(**{**part, "dimensions": tuple(part["dimensions"])}) for part in json.loads(row["parts"]))

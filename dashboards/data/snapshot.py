@@ -12,13 +12,15 @@ from __future__ import annotations
 import json
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import duckdb
 import polars as pl
+
+T = TypeVar("T")
 
 CURRENT = "current"
 PREFIX = "csatlas-"
@@ -45,6 +47,7 @@ class Snapshot:
     serving: Path
     _connection: duckdb.DuckDBPyConnection = field(repr=False)
     _answers: OrderedDict[tuple[str, str], list[dict[str, Any]]] = field(default_factory=OrderedDict, repr=False)
+    _made: dict[str, Any] = field(default_factory=dict, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def cursor(self) -> duckdb.DuckDBPyConnection:
@@ -75,6 +78,13 @@ class Snapshot:
             self._answers[key] = found
             while len(self._answers) > REMEMBERED_ANSWERS:
                 self._answers.popitem(last=False)
+        return found
+
+    def once(self, name: str, make: Callable[[], T]) -> T:
+        """What follows from the version alone, made at its first use; not to be changed by who gets it."""
+        if name not in self._made:
+            self._made[name] = make()
+        found: T = self._made[name]
         return found
 
     def status(self) -> dict[str, Any]:
