@@ -379,10 +379,14 @@ def metric(
         str | None,
         typer.Option("--explain", help="A number from elsewhere (0.8113, 81.13%): which definition yields it."),
     ] = None,
+    with_ranks: Annotated[
+        bool, typer.Option("--rank", help="With --by: the places of a league table that the data allow.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Compute metrics from the published snapshot."""
     from dashboards.data import metrics
+    from dashboards.data.ranks import fair_ranks
 
     with _snapshot() as snapshot:
         if list_all or not names:
@@ -413,13 +417,21 @@ def metric(
                 _print_atlas(snapshot, names[0], explained, filters, as_json)
                 return
             split = [name.strip() for name in by.split(",")] if by else []
-            frame = metrics.metric_frame(snapshot, names, by=split, grain=grain, filters=filters)
+            if with_ranks and (len(names) != 1 or not split or grain):
+                _fail("--rank takes one metric with --by, without --grain.", EXIT_USAGE)
+            rows = metrics.metric_frame(snapshot, names, by=split, grain=grain, filters=filters).to_dicts()
+            if with_ranks:
+                places = fair_ranks(metrics.catalogue(snapshot)[names[0]], rows)
+                rows = [
+                    row | {"best_place": at.best, "worst_place": at.worst} for row, at in zip(rows, places, strict=True)
+                ]
+                rows.sort(key=lambda row: (row["best_place"] is None, row["best_place"], row["worst_place"]))
         except metrics.MetricError as error:
             _fail(error, EXIT_USAGE)
     if as_json:
-        _print_json(frame.to_dicts())
+        _print_json(rows)
     else:
-        _print_table(frame.to_dicts())
+        _print_table(rows)
 
 
 def _print_atlas(snapshot: Snapshot, family: str, explained: str | None, filters: Filters, as_json: bool) -> None:
