@@ -15,7 +15,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -114,10 +114,22 @@ def _cell(value: object) -> str:
 
 
 @contextmanager
-def _snapshot() -> Iterator[Any]:
-    from dashboards.data.snapshot import NoSnapshot, SnapshotStore
+def _snapshot(said_on: date | None = None) -> Iterator[Any]:
+    """The published snapshot, or the one that was published at the end of a day."""
+    from dashboards.data.snapshot import NoSnapshot, SnapshotStore, open_snapshot
+    from orchestration.serving import publish
 
-    store = SnapshotStore(_settings().serving)
+    settings = _settings()
+    if said_on is not None:
+        try:
+            version = publish.version_said_on(settings, said_on)
+        except publish.PublishError as error:
+            _fail(error, EXIT_USAGE)
+        err.print(f"as said on {said_on}: version {version}, with the definitions of then")
+        with closing(open_snapshot(settings.serving / f"csatlas-{version}.duckdb")) as snapshot:
+            yield snapshot
+        return
+    store = SnapshotStore(settings.serving)
     try:
         yield store.current()
     except NoSnapshot as error:
@@ -379,6 +391,10 @@ def metric(
         str | None,
         typer.Option("--explain", help="A number from elsewhere (0.8113, 81.13%): which definition yields it."),
     ] = None,
+    said_on: Annotated[
+        str | None,
+        typer.Option("--said-on", help="Answer from the snapshot that was published at the end of this day."),
+    ] = None,
     with_ranks: Annotated[
         bool, typer.Option("--rank", help="With --by: the places of a league table that the data allow.")
     ] = False,
@@ -388,7 +404,7 @@ def metric(
     from dashboards.data import metrics
     from dashboards.data.ranks import fair_ranks
 
-    with _snapshot() as snapshot:
+    with _snapshot(_day(said_on, "--said-on")) as snapshot:
         if list_all or not names:
             found = [dataclasses.asdict(one) for one in metrics.catalogue(snapshot).values()]
             if as_json:

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +31,8 @@ def fake_version(settings: Settings, version: str) -> None:
 @pytest.fixture
 def desk(tmp_path: Path) -> Settings:
     settings = Settings(home=tmp_path, keep_snapshots=2)
-    for number in range(4):
-        fake_version(settings, f"2026010{number}T000000000Z")
+    for day in ("20251231", "20260101", "20260102", "20260103"):
+        fake_version(settings, f"{day}T000000000Z")
     return settings
 
 
@@ -197,3 +198,58 @@ def test_readers_have_utc_wherever_the_server_stands(desk: Settings) -> None:
         check=True,
     )
     assert done.stdout.strip() == "UTC"
+
+
+def _noted(settings: Settings, *entries: tuple[str, str]) -> None:
+    text = "".join(f'{{"at": "{at}", "version": "{version}"}}\n' for at, version in entries)
+    (settings.serving / publish.LOG).write_text(text, encoding="utf-8")
+
+
+def test_what_was_said_on_a_day(desk: Settings) -> None:
+    """Days end at 16:00 UTC in Shanghai; a rollback is what was said from then on."""
+    first, second, third, fourth = publish.versions(desk)
+    _noted(
+        desk,
+        ("2026-01-01T10:00:00+00:00", second),
+        ("2026-01-02T16:30:00+00:00", third),
+        ("2026-01-04T09:00:00+00:00", fourth),
+        ("2026-01-04T10:00:00+00:00", third),
+    )
+    said = {day: publish.version_said_on(desk, date(2026, 1, day)) for day in range(1, 6)}
+    assert said == {1: second, 2: second, 3: third, 4: third, 5: third}
+    assert first not in said.values(), (
+        "the log does not name it: it counts from its own moment, and was followed the same day"
+    )
+
+
+def test_what_was_said_before_the_log_and_by_a_version_that_is_gone(desk: Settings) -> None:
+    second = publish.versions(desk)[1]
+    assert publish.version_said_on(desk, date(2026, 1, 1)) == second, (
+        "by their names: from midnight UTC, which is 08:00 there"
+    )
+    with pytest.raises(
+        publish.PublishError, match=r"2025-12-30 is not known: nothing was published by then.* 2026-01-01 08:00"
+    ):
+        publish.version_said_on(desk, date(2025, 12, 30))
+    with pytest.raises(publish.PublishError, match="has not begun"):
+        publish.version_said_on(desk, date(2999, 1, 1))
+    publish.publish(desk, "20260103T000000000Z")  # keeps the last two
+    with (desk.serving / publish.LOG).open("a", encoding="utf-8") as log:
+        log.write('{"at": "2026-01-01T02:00:00+00:00", "ver')
+    assert [version for _, version in publish.publications(desk)] == ["20260102T000000000Z", "20260103T000000000Z"], (
+        "a line cut short is none"
+    )
+    publish.publish(desk, "20260102T000000000Z")
+    assert publish.publications(desk)[-1][1] == "20260102T000000000Z", "the next line stands by itself"
+    assert publish.version_said_on(desk, datetime.now(UTC).date()) == "20260102T000000000Z"
+    assert (desk.serving / publish.LOG).stat().st_mode & 0o077 == 0
+
+
+def test_a_version_that_was_removed_is_named(desk: Settings) -> None:
+    _noted(
+        desk, ("2026-01-01T10:00:00+00:00", "20260101T090000000Z"), ("2026-01-03T10:00:00+00:00", "20260103T000000000Z")
+    )
+    for version in publish.versions(desk)[:3]:
+        (desk.serving / f"csatlas-{version}.duckdb").unlink()
+    with pytest.raises(publish.PublishError, match=r"20260101T090000000Z, was removed since.* 2026-01-03 18:00"):
+        publish.version_said_on(desk, date(2026, 1, 2))
