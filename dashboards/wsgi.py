@@ -17,4 +17,7 @@ from dashboards.app import create_app
 def make_server(serving: str | None = None) -> Flask:
     """The Flask application over a serving folder."""
     folder = Path(serving) if serving else Path(os.environ.get("CSATLAS_HOME") or "var") / "serving"
-    return create_app(folder.expanduser().resolve()).server
+    server = create_app(folder.expanduser().resolve()).server
+    # Dash registers its scripts during the first request and answers those that come meanwhile with an error: so the first one is ours.
+    server.test_client().get("/")
+    return server

@@ -87,16 +87,20 @@ def filter_bar(t: Translator, choices: Choices) -> html.Section:
                 size="sm",
                 className="filter",
             ),
-            dmc.DatePickerInput(
-                id=DAYS,
-                label=t("filter.days"),
-                placeholder=t("filter.days_placeholder"),
-                type="range",
-                allowSingleDateInRange=True,
-                valueFormat="YYYY年M月D日" if t.language == "zh" else "D MMM YYYY",
-                numberOfColumns=1,
-                size="sm",
-                className="filter filter-days",
+            # In a box of its own: the picker puts one around itself, without the class that makes it two columns wide.
+            html.Div(
+                dmc.DatePickerInput(
+                    id=DAYS,
+                    label=t("filter.days"),
+                    placeholder=t("filter.days_placeholder"),
+                    type="range",
+                    allowSingleDateInRange=True,
+                    valueFormat="YYYY年M月D日" if t.language == "zh" else "D MMM YYYY",
+                    numberOfColumns=1,
+                    size="sm",
+                    className="filter",
+                ),
+                className="filter-days",
             ),
             dmc.Select(
                 id=COMPARISON,
