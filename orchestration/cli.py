@@ -114,12 +114,30 @@ def _cell(value: object) -> str:
 
 
 @contextmanager
-def _snapshot(said_on: date | None = None) -> Iterator[Any]:
-    """The published snapshot, or the one that was published at the end of a day."""
+def _snapshot(said_on: date | None = None, known_on: date | None = None) -> Iterator[Any]:
+    """The published snapshot, the one that was published at the end of a day, or one of what was known at the end of a day."""
     from dashboards.data.snapshot import NoSnapshot, SnapshotStore, open_snapshot
+    from orchestration.locking import HomeLocked
+    from orchestration.operations.as_known import AsKnownError, snapshot_as_known_on
     from orchestration.serving import publish
+    from orchestration.warehouse import DbtParseError
 
     settings = _settings()
+    if said_on is not None and known_on is not None:
+        _fail("--said-on and --as-known-on are two questions; ask one.", EXIT_USAGE)
+    if known_on is not None:
+        try:
+            path = snapshot_as_known_on(settings, known_on, lambda line: err.print(_escaped(line)))
+        except AsKnownError as error:
+            _fail(error, EXIT_USAGE)
+        except HomeLocked as error:
+            _fail(error, EXIT_LOCKED)
+        except DbtParseError as error:
+            _fail(error, EXIT_FAILED)
+        err.print(f"as known on {known_on}, with the definitions of today")
+        with closing(open_snapshot(path)) as snapshot:
+            yield snapshot
+        return
     if said_on is not None:
         try:
             version = publish.version_said_on(settings, said_on)
@@ -395,6 +413,13 @@ def metric(
         str | None,
         typer.Option("--said-on", help="Answer from the snapshot that was published at the end of this day."),
     ] = None,
+    known_on: Annotated[
+        str | None,
+        typer.Option(
+            "--as-known-on",
+            help="Compute anew from what was loaded by the end of this day, with the definitions of today.",
+        ),
+    ] = None,
     with_ranks: Annotated[
         bool, typer.Option("--rank", help="With --by: the places of a league table that the data allow.")
     ] = False,
@@ -404,7 +429,7 @@ def metric(
     from dashboards.data import metrics
     from dashboards.data.ranks import fair_ranks
 
-    with _snapshot(_day(said_on, "--said-on")) as snapshot:
+    with _snapshot(_day(said_on, "--said-on"), _day(known_on, "--as-known-on")) as snapshot:
         if list_all or not names:
             found = [dataclasses.asdict(one) for one in metrics.catalogue(snapshot).values()]
             if as_json:
