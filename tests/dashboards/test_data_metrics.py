@@ -143,7 +143,10 @@ def _value_of_rows(snapshot: Snapshot, metrics: dict[str, Metric], metric: Metri
         inputs = {name: _value_of_rows(snapshot, metrics, metrics[of], filters) for name, of in metric.inputs.items()}
         if None in inputs.values():
             return None
-        return float(eval(metric.expression or "", {"__builtins__": {}}, inputs))
+        try:
+            return float(eval(metric.expression or "", {"__builtins__": {}}, inputs))
+        except ZeroDivisionError:
+            return None  # nothing by nothing is no number
     parts = _of_rows(snapshot, metric, filters)
     if metric.type == "ratio":
         return (

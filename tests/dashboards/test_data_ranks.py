@@ -78,7 +78,7 @@ def test_the_command_ranks_agents(demo_home: Path) -> None:
     assert done.returncode == 0, done.stderr
     rows = json.loads(done.stdout)
     places = [(row["best_place"], row["worst_place"]) for row in rows if row["best_place"] is not None]
-    assert len(places) >= 10
+    assert len(places) >= 5
     assert places == sorted(places)
     assert all(1 <= best <= worst <= len(places) for best, worst in places)
     assert all(row["best_place"] is None for row in rows if row["is_small_base"])
