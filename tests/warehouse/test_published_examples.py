@@ -142,8 +142,11 @@ def test_a_number_from_elsewhere_is_traced_to_its_definition(home: Path, number:
     done = csatlas(home, "metric", "service_level", "--explain", number, *moment, "--json", env=SOURCES)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)["variants"]
-    # No call flowed out that day, so the definition with flow-outs is the one without them.
-    equal = {row["metric"] for row in found if row["yields_it"]} - {"service_level_flow_outs_in"}
+    # No call flowed out or entered a second queue that day, so the definitions with flow-outs and by queue entry are those without.
+    equal = {row["metric"] for row in found if row["yields_it"]} - {
+        "service_level_flow_outs_in",
+        "service_level_by_queue_entry",
+    }
     assert equal == {definition}
     assert found[0]["yields_it"]
 
@@ -153,7 +156,7 @@ def test_a_number_that_no_definition_yields_is_said_to_be_none(home: Path) -> No
     done = csatlas(home, "metric", "service_level", "--explain", "0.5", *moment, env=SOURCES)
     assert done.returncode == 0, done.stderr
     words = " ".join(done.stdout.split())
-    assert "None of the 7 definitions of service_level yields 0.5" in words
+    assert "None of the 8 definitions of service_level yields 0.5" in words
     assert "the nearest is service_level_abandons_bad, off by +0.311321" in words
 
 
