@@ -19,6 +19,7 @@ from contextlib import closing, contextmanager
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from zoneinfo import ZoneInfo
 
 import typer
 from rich.console import Console
@@ -114,46 +115,82 @@ def _cell(value: object) -> str:
 
 
 @contextmanager
-def _snapshot(said_on: date | None = None, known_on: date | None = None) -> Iterator[Any]:
-    """The published snapshot, the one that was published at the end of a day, or one of what was known at the end of a day."""
-    from dashboards.data.snapshot import NoSnapshot, SnapshotStore, open_snapshot
-    from orchestration.locking import HomeLocked
-    from orchestration.operations.as_known import AsKnownError, snapshot_as_known_on
-    from orchestration.serving import publish
-    from orchestration.warehouse import DbtParseError
+def _snapshot() -> Iterator[Any]:
+    from dashboards.data.snapshot import NoSnapshot, SnapshotStore
 
-    settings = _settings()
-    if said_on is not None and known_on is not None:
-        _fail("--said-on and --as-known-on are two questions; ask one.", EXIT_USAGE)
-    if known_on is not None:
-        try:
-            path = snapshot_as_known_on(settings, known_on, lambda line: err.print(_escaped(line)))
-        except AsKnownError as error:
-            _fail(error, EXIT_USAGE)
-        except HomeLocked as error:
-            _fail(error, EXIT_LOCKED)
-        except DbtParseError as error:
-            _fail(error, EXIT_FAILED)
-        err.print(f"as known on {known_on}, with the definitions of today")
-        with closing(open_snapshot(path)) as snapshot:
-            yield snapshot
-        return
-    if said_on is not None:
-        try:
-            version = publish.version_said_on(settings, said_on)
-        except publish.PublishError as error:
-            _fail(error, EXIT_USAGE)
-        err.print(f"as said on {said_on}: version {version}, with the definitions of then")
-        with closing(open_snapshot(settings.serving / f"csatlas-{version}.duckdb")) as snapshot:
-            yield snapshot
-        return
-    store = SnapshotStore(settings.serving)
+    store = SnapshotStore(_settings().serving)
     try:
         yield store.current()
     except NoSnapshot as error:
         _fail(error, EXIT_NOT_READY)
     finally:
         store.close()
+
+
+@contextmanager
+def _past_snapshot(said_on: date | None, known_on: date | None) -> Iterator[tuple[Any, dict[str, Any] | None]]:
+    """The snapshot that answers for a day, and in words for a machine what it answers from: the one that was published at the
+    end of the day, or one of what was known then. No day: the one that is published, and None."""
+    from dashboards.data.snapshot import open_snapshot
+
+    if said_on is None and known_on is None:
+        with _snapshot() as snapshot:
+            yield snapshot, None
+        return
+    if said_on is not None and known_on is not None:
+        _fail("--said-on and --as-known-on are two questions; ask one.", EXIT_USAGE)
+    settings = _settings()
+    try:
+        ZoneInfo(settings.time_zone)
+    except (KeyError, ValueError, OSError):
+        _fail(
+            f"CSATLAS_TIME_ZONE={settings.time_zone!r} is no IANA time zone; use one such as Asia/Shanghai.", EXIT_USAGE
+        )
+    path, source, words = _said(settings, said_on) if said_on is not None else _known(settings, known_on)
+    err.print(_escaped(words))
+    with closing(open_snapshot(path)) as snapshot:
+        yield snapshot, source
+
+
+def _said(settings: Settings, day: date) -> tuple[Path, dict[str, Any], str]:
+    from orchestration.serving import publish
+
+    try:
+        version = publish.version_said_on(settings, day)
+    except publish.PublishError as error:
+        _fail(error, EXIT_USAGE)
+    source = {"said_on": day, "time_zone": settings.time_zone, "version": version}
+    words = f"as said on {day} ({settings.time_zone}): version {version}, with the definitions of then"
+    return settings.serving / f"csatlas-{version}.duckdb", source, words
+
+
+def _known(settings: Settings, day: date | None) -> tuple[Path, dict[str, Any], str]:
+    from orchestration.locking import HomeLocked
+    from orchestration.operations.as_known import AsKnownError, snapshot_as_known_on
+    from orchestration.sources.declarations import DeclarationError
+    from orchestration.warehouse import DbtParseError
+
+    assert day is not None
+    try:
+        with err.status(f"computing what was known on {day}") as status:
+            known = snapshot_as_known_on(settings, day, lambda line: status.update(_escaped(line)))
+    except KeyboardInterrupt:
+        _fail("stopped by hand; nothing needs cleaning up.", EXIT_FAILED)
+    except (AsKnownError, DeclarationError) as error:
+        _fail(error, EXIT_USAGE)
+    except HomeLocked as error:
+        _fail(error, EXIT_LOCKED)
+    except DbtParseError as error:
+        _fail(error, EXIT_FAILED)
+    source = {
+        "as_known_on": day, "time_zone": known.time_zone, "loaded_before_utc": known.until, "files": known.files,
+        "loads": known.loads, "last_load_id": known.last_load_id, "last_loaded_at_utc": known.last_loaded_at,
+    }  # fmt: skip
+    words = (
+        f"as known on {day} ({known.time_zone}): {known.files:,} files of {known.loads:,} loads, the last of"
+        f" {known.last_loaded_at:%Y-%m-%d %H:%M} UTC, with the definitions of today"
+    )
+    return known.path, source, words
 
 
 def _day(text: str | None, option: str) -> date | None:
@@ -429,11 +466,27 @@ def metric(
     from dashboards.data import metrics
     from dashboards.data.ranks import fair_ranks
 
-    with _snapshot(_day(said_on, "--said-on"), _day(known_on, "--as-known-on")) as snapshot:
+    # Everything that can be refused without the data is refused first: what was known on a day may take minutes to compute.
+    kept: dict[str, tuple[str, ...]] = {}
+    for condition in where or []:
+        name, sign, values = condition.partition("=")
+        if not sign:
+            _fail(f"--where {condition!r}; write it as dimension=value,value.", EXIT_USAGE)
+        kept[name.strip()] = tuple(value.strip() for value in values.split(","))
+    filters = metrics.Filters(start=_day(first, "--from"), end=_day(last, "--to"), units=tuple(unit or ()), where=kept)
+    split = [name.strip() for name in by.split(",")] if by else []
+    wants_atlas = show_variants or explained is not None
+    if names and not list_all:
+        if wants_atlas and (len(names) != 1 or by or grain):
+            _fail("--variants and --explain take one family or metric, without --by and --grain.", EXIT_USAGE)
+        if with_ranks and (wants_atlas or len(names) != 1 or not split or grain):
+            _fail("--rank takes one metric with --by, without --grain, --variants and --explain.", EXIT_USAGE)
+    days = (_day(said_on, "--said-on"), _day(known_on, "--as-known-on"))
+    with _past_snapshot(*days) as (snapshot, source):
         if list_all or not names:
             found = [dataclasses.asdict(one) for one in metrics.catalogue(snapshot).values()]
             if as_json:
-                _print_json(found)
+                _print_json(_with_source(found, source))
             else:
                 _print_table(
                     [
@@ -442,24 +495,10 @@ def metric(
                     ]
                 )
             return
-        kept: dict[str, tuple[str, ...]] = {}
-        for condition in where or []:
-            name, sign, values = condition.partition("=")
-            if not sign:
-                _fail(f"--where {condition!r}; write it as dimension=value,value.", EXIT_USAGE)
-            kept[name.strip()] = tuple(value.strip() for value in values.split(","))
-        filters = metrics.Filters(
-            start=_day(first, "--from"), end=_day(last, "--to"), units=tuple(unit or ()), where=kept
-        )
         try:
-            if show_variants or explained is not None:
-                if len(names) != 1 or by or grain:
-                    _fail("--variants and --explain take one family or metric, without --by and --grain.", EXIT_USAGE)
-                _print_atlas(snapshot, names[0], explained, filters, as_json)
+            if wants_atlas:
+                _print_atlas(snapshot, names[0], explained, filters, as_json, source)
                 return
-            split = [name.strip() for name in by.split(",")] if by else []
-            if with_ranks and (len(names) != 1 or not split or grain):
-                _fail("--rank takes one metric with --by, without --grain.", EXIT_USAGE)
             rows = metrics.metric_frame(snapshot, names, by=split, grain=grain, filters=filters).to_dicts()
             if with_ranks:
                 places = fair_ranks(metrics.catalogue(snapshot)[names[0]], rows)
@@ -470,12 +509,24 @@ def metric(
         except metrics.MetricError as error:
             _fail(error, EXIT_USAGE)
     if as_json:
-        _print_json(rows)
+        _print_json(_with_source(rows, source))
     else:
         _print_table(rows)
 
 
-def _print_atlas(snapshot: Snapshot, family: str, explained: str | None, filters: Filters, as_json: bool) -> None:
+def _with_source(rows: list[dict[str, Any]], source: dict[str, Any] | None) -> object:
+    """The rows, and for a question about the past what they were answered from."""
+    return rows if source is None else {"answered_from": source, "rows": rows}
+
+
+def _print_atlas(
+    snapshot: Snapshot,
+    family: str,
+    explained: str | None,
+    filters: Filters,
+    as_json: bool,
+    source: dict[str, Any] | None,
+) -> None:
     from dashboards.data import atlas
 
     found = atlas.variants(snapshot, family, filters)
@@ -492,9 +543,8 @@ def _print_atlas(snapshot: Snapshot, family: str, explained: str | None, filters
     for row, match in zip(rows, matches, strict=False):
         row |= {"difference": match.difference, "yields_it": match.is_equal}
     if as_json:
-        _print_json(
-            {"family": found[0].metric.family, "spread": atlas.spread(found), "explained": explained, "variants": rows}
-        )
+        facts = {"family": found[0].metric.family, "spread": atlas.spread(found), "explained": explained}
+        _print_json(({} if source is None else {"answered_from": source}) | facts | {"variants": rows})
         return
     _print_table(rows)
     if explained is None:

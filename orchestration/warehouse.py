@@ -1,7 +1,7 @@
 """How the dbt project is parsed and which models must be rebuilt whole.
 
 Belongs here: everything the nightly job, the command line and the tests need to know about dbt without Dagster:
-variables, environment, the prebuilt manifest, fingerprints. Does not belong here: running the build (orchestration.defs).
+variables, environment, the prebuilt manifest, fingerprints, running the build. Does not belong here: judging it (serving.gate).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +87,15 @@ def _project_files(settings: Settings) -> Iterable[Path]:
     yield from sorted(settings.seeds_dir.glob("*.csv"))
 
 
+def project_digest(settings: Settings) -> str:
+    """Digest of everything that a build follows from besides raw: the files of the dbt project, the seeds and the variables."""
+    digest = hashlib.sha256(json.dumps([dbt_vars(settings), str(settings.dbt_project_dir)]).encode())
+    for path in _project_files(settings):
+        digest.update(f"{path}\0".encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
 def ensure_manifest(settings: Settings) -> Path:
     """Parse the dbt project unless the manifest in the home was parsed from these very files and variables.
 
@@ -96,12 +105,9 @@ def ensure_manifest(settings: Settings) -> Path:
     Raises:
         DbtParseError: dbt refused the project.
     """
-    digest = hashlib.sha256(json.dumps([dbt_vars(settings), str(settings.dbt_project_dir)]).encode())
-    for path in _project_files(settings):
-        digest.update(f"{path}\0".encode())
-        digest.update(path.read_bytes())
+    digest = project_digest(settings)
     manifest, stamp = settings.dbt_target / "manifest.json", settings.dbt_target / "manifest.sha256"
-    if manifest.exists() and stamp.exists() and stamp.read_text() == digest.hexdigest():
+    if manifest.exists() and stamp.exists() and stamp.read_text() == digest:
         return manifest
     settings.dbt_target.mkdir(parents=True, exist_ok=True)
     stamp.unlink(missing_ok=True)
@@ -111,8 +117,51 @@ def ensure_manifest(settings: Settings) -> Path:
     )  # fmt: skip
     if done.returncode != 0:
         raise DbtParseError(f"dbt cannot parse {settings.dbt_project_dir}:\n{(done.stdout + done.stderr).strip()}")
-    stamp.write_text(digest.hexdigest())
+    stamp.write_text(digest)
     return manifest
+
+
+def run_build(settings: Settings, *, full: bool, tell: Callable[[str], None]) -> Path:
+    """Run `dbt build` to its end, whatever comes of it; `run_results.json` in the home's target folder says what did.
+
+    Args:
+        full: rebuild every incremental model whole.
+        tell: is told the count of done models and tests.
+
+    Returns:
+        The file with what dbt printed.
+    """
+    command = dbt_command(
+        "--no-use-colors", "--log-level-file", "info",
+        "build", *dbt_flags(settings), *(["--full-refresh"] if full else []),
+    )  # fmt: skip
+    log = settings.dbt_target / "logs" / "refresh.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    # Results of an earlier run must not open the gate for this one.
+    (settings.dbt_target / "run_results.json").unlink(missing_ok=True)
+    with (
+        log.open("w", encoding="utf-8", buffering=1) as file,
+        subprocess.Popen(
+            command,
+            env=dbt_environment(settings),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            encoding="utf-8",
+        ) as process,
+    ):
+        assert process.stdout is not None
+        try:
+            for line in process.stdout:
+                file.write(line)
+                done = re.search(r"(\d+) of (\d+) (?:OK|PASS|FAIL|ERROR|WARN|SKIP)\b", line)
+                if done:
+                    tell(f"building and testing the warehouse ({done[1]} of {done[2]})")
+        except BaseException:
+            # Whoever stops the build stops its dbt; leaving the block would wait for it to finish.
+            process.kill()
+            raise
+    return log
 
 
 def lookup_digests(manifest: Mapping[str, Any], raw: duckdb.DuckDBPyConnection) -> dict[str, str]:

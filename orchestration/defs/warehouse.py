@@ -5,8 +5,6 @@ views and helper models between them are dbt's own matter; its lineage has them 
 """
 
 import json
-import re
-import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -85,38 +83,6 @@ def check_specs(manifest: Mapping[str, Any]) -> list[dg.AssetCheckSpec]:
     ]
 
 
-def _build(settings: Settings, full: bool) -> None:
-    """Run `dbt build`; what it prints goes to a file of its own, the count of done nodes to whoever listens to the run."""
-    command = warehouse.dbt_command(
-        "--no-use-colors", "--log-level-file", "info",
-        "build", *warehouse.dbt_flags(settings), *(["--full-refresh"] if full else []),
-    )  # fmt: skip
-    log = settings.dbt_target / "logs" / "refresh.log"
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with (
-        log.open("w", encoding="utf-8", buffering=1) as file,
-        subprocess.Popen(
-            command,
-            env=warehouse.dbt_environment(settings),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            encoding="utf-8",
-        ) as process,
-    ):
-        assert process.stdout is not None
-        try:
-            for line in process.stdout:
-                file.write(line)
-                done = re.search(r"(\d+) of (\d+) (?:OK|PASS|FAIL|ERROR|WARN|SKIP)\b", line)
-                if done:
-                    runs.tell(f"building and testing the warehouse ({done[1]} of {done[2]})")
-        except BaseException:
-            # Whoever stops the refresh stops its dbt; leaving the block would wait for it to finish.
-            process.kill()
-            raise
-
-
 def _row_counts(settings: Settings) -> dict[tuple[str, str], dict[str, int]]:
     """(schema, name) -> counts: received, used, superseded and quarantined of a feed, rows of a mart that is a table."""
     with duckdb.connect(str(settings.warehouse_path), read_only=True) as connection:
@@ -169,13 +135,11 @@ def warehouse_assets(manifest_path: Path) -> dg.AssetsDefinition:
         record.stage("build")
         runs.tell("building and testing the warehouse")
         warehouse.write_expected_fingerprints(current, manifest_path)
-        # Results of an earlier run must not open the gate for this one.
-        (current.dbt_target / "run_results.json").unlink(missing_ok=True)
-        _build(current, config.full)
+        log = warehouse.run_build(current, full=config.full, tell=runs.tell)
         record.stage("gate")
         runs.tell("checking the tests")
         if not (current.dbt_target / "run_results.json").exists():
-            raise dg.Failure(f"dbt did not run; its log is {current.dbt_target / 'logs' / 'refresh.log'}")
+            raise dg.Failure(f"dbt did not run; its log is {log}")
         verdict = gate.judge(current)
         failed = [row for row in verdict.test_results if row["status"] != "pass"]
         record.update(tests=len(verdict.test_results), tests_failed=len(failed), stale=list(verdict.stale))

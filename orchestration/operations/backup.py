@@ -14,7 +14,7 @@ from pathlib import Path
 import duckdb
 
 from orchestration.settings import Settings
-from orchestration.sources.rawstore import SCHEMA_VERSION
+from orchestration.sources.rawstore import SCHEMA_VERSION, connect_for_writing
 from orchestration.sources.reading import sha256_of
 
 
@@ -72,7 +72,7 @@ def back_up(settings: Settings, target: Path) -> CopyFacts:
         raise BackupError(f"{target} exists already; give another name, a backup never overwrites one.")
     if not target.parent.is_dir():
         raise BackupError(f"The folder {target.parent} does not exist; make it first.")
-    with duckdb.connect(str(settings.raw_path)) as connection:
+    with connect_for_writing(settings.raw_path) as connection:
         # Everything committed stands in the file itself then, not in the log beside it.
         connection.execute("checkpoint")
     fresh = target.with_name(f".{target.name}.part")

@@ -18,6 +18,7 @@ import duckdb
 from dashboards.data.snapshot import NoSnapshot, SnapshotStore, read_status
 from orchestration import runs, warehouse
 from orchestration.locking import holder
+from orchestration.operations import as_known
 from orchestration.serving import publish
 from orchestration.settings import PROJECT_ROOT, Settings
 from orchestration.sources.declarations import DeclarationError, load_declarations
@@ -67,6 +68,14 @@ def _space(settings: Settings) -> Iterator[Finding]:
         )
     else:
         yield Finding("ok", "space", words)
+    kept, unfinished = as_known.space(settings)
+    if kept or unfinished:
+        left = f"; {unfinished / 1e6:,.0f} MB more of a computation that runs or was killed, which the next one removes"
+        yield Finding(
+            "ok",
+            "as known then",
+            f"{kept / 1e6:,.0f} MB of snapshots of earlier days in {settings.home / 'as_known'}, which may be deleted{left if unfinished else ''}",
+        )
 
 
 def _lock_and_runs(settings: Settings) -> Iterator[Finding]:

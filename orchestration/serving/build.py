@@ -188,10 +188,11 @@ def _rows_table(
         f"create or replace table meta.{name} ({', '.join(f'{quoted(column)} {kind}' for column, kind in columns.items())})"
     )
     if rows:
-        marks = ", ".join("?" for _ in columns)
-        connection.executemany(
-            f"insert into meta.{name} values ({marks})", [[row.get(column) for column in columns] for row in rows]
-        )
+        # As one frame: bound one by one, each value costs DuckDB a search for a module that is not there.
+        frame = pl.DataFrame([pl.Series(column, [row.get(column) for row in rows], strict=False) for column in columns])
+        connection.register("rows_to_write", frame.to_arrow())
+        connection.execute(f"insert into meta.{name} select * from rows_to_write")
+        connection.unregister("rows_to_write")
 
 
 def _write_meta(
@@ -203,9 +204,11 @@ def _write_meta(
     test_results: Sequence[Mapping[str, Any]],
     last: Definitions,
 ) -> None:
+    today = facts["now"].date()
     targets = dict(
         connection.execute(
-            "select metric, arg_max(target, valid_from) from warehouse.seeds.targets where valid_from <= current_date group by metric"
+            "select metric, arg_max(target, valid_from) from warehouse.seeds.targets where valid_from <= ? group by metric",
+            [today],
         ).fetchall()
     )
     metrics = catalogue_rows(semantic_manifest, targets)
@@ -236,11 +239,11 @@ def _write_meta(
     days = " union all ".join(f"select max(metric_time) as day from parts.{quoted(name)}" for name in models)
     connection.execute(
         f"create or replace table meta.snapshot as select ? as version, ? as shape, cast(? as timestamp) as built_at,"
-        f" (select least(max(day), current_date) from ({days})) as data_until,"
+        f" (select least(max(day), cast(? as date)) from ({days})) as data_until,"
         " (select cast(max(last_loaded_at) as date) - 1 from main.dim_sources) as complete_until,"
         " ? as run_id, ? as is_stale, ? as stale_reasons, ? as program_version, ? as definitions",
         [
-            facts["version"], facts["shape"], facts["built_at"], facts.get("run_id"), bool(facts.get("stale_reasons")),
+            facts["version"], facts["shape"], facts["built_at"], today, facts.get("run_id"), bool(facts.get("stale_reasons")),
             "; ".join(facts.get("stale_reasons") or []) or None, importlib.metadata.version("csatlas"),
             hashlib.sha256(json.dumps(metrics, sort_keys=True, default=str).encode()).hexdigest(),
         ],
@@ -340,6 +343,7 @@ def build_snapshot(
     test_results: Sequence[Mapping[str, Any]] = (),
     stale_reasons: Sequence[str] = (),
     whole: bool = False,
+    now: datetime | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> BuiltSnapshot:
     """Build a new snapshot from the warehouse, beside the published ones.
@@ -349,13 +353,14 @@ def build_snapshot(
         test_results: rows of meta.test_results (name, status, severity, failures, message).
         stale_reasons: why the data is older than it should be, in words.
         whole: take nothing over from the last snapshot. It is so too when the last one turns out to be unusable.
+        now: the moment (UTC) at which the snapshot speaks: which targets hold, which days lie ahead; default: now.
 
     Raises:
         SnapshotError: parts and rows disagree.
         CatalogueError: a metric cannot be served.
     """
     tell = progress or (lambda _: None)
-    arguments = (settings, run_id, runs, test_results, stale_reasons, tell)
+    arguments = (settings, run_id, runs, test_results, stale_reasons, now or datetime.now(UTC), tell)
     if not whole:
         try:
             return _build(*arguments, whole=False)
@@ -371,6 +376,7 @@ def _build(
     runs: Sequence[Mapping[str, Any]],
     test_results: Sequence[Mapping[str, Any]],
     stale_reasons: Sequence[str],
+    now: datetime,
     tell: Callable[[str], None],
     *,
     whole: bool,
@@ -412,6 +418,7 @@ def _build(
             "version": version,
             "shape": shape,
             "built_at": started.replace(tzinfo=None),
+            "now": now,
             "run_id": run_id,
             "stale_reasons": list(stale_reasons),
         }

@@ -79,11 +79,12 @@ def _without_result(nodes: Mapping[str, Any], results: Sequence[Mapping[str, Any
     ]
 
 
-def judge(settings: Settings, now: datetime | None = None) -> Verdict:
+def judge(settings: Settings, now: datetime | None = None, *, hold_for_late: bool = True) -> Verdict:
     """Judge the warehouse after a build.
 
     Args:
         now: the moment (UTC) against which lateness is measured; default: now.
+        hold_for_late: whether a required source that is late is a reason; if not, it is told as stale like the others.
     """
     moment = (now or datetime.now(UTC)).replace(tzinfo=None)
     nodes = json.loads((settings.dbt_target / "manifest.json").read_text(encoding="utf-8"))["nodes"]
@@ -118,5 +119,5 @@ def judge(settings: Settings, now: datetime | None = None) -> Verdict:
                 if age is None
                 else f"delivered last {age / 3600:.0f} hours ago (expected every {expected / 3600:.0f})"
             )
-            (reasons if is_required else stale).append(f"source {source} {words}")
+            (reasons if is_required and hold_for_late else stale).append(f"source {source} {words}")
     return Verdict(tuple(reasons), tuple(stale), tuple(tests))

@@ -20,6 +20,9 @@ from orchestration.settings import Settings
 from orchestration.sources.declarations import SourceDeclaration, TableDeclaration
 
 SCHEMA_VERSION = 1
+READER_PATIENCE = 600.0
+"""Seconds to wait for somebody who reads the raw database; no night should fail because a question about the past was asked in it."""
+
 LOAD_COLUMNS = {
     "_file_id": "bigint",
     "_record_number": "bigint",
@@ -72,7 +75,7 @@ def open_raw(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
 
     Raises:
         RawVersionError: the database is newer than this program.
-        duckdb.IOException: another process holds the database.
+        duckdb.IOException: another process writes to the database, or has been reading it for longer than `READER_PATIENCE`.
     """
     settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
     is_new = not settings.raw_path.exists()
@@ -82,7 +85,7 @@ def open_raw(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
         "memory_limit": settings.memory_limit,
         "wal_autocheckpoint": "1GB",
     }
-    connection = duckdb.connect(str(settings.raw_path), config=limits)
+    connection = connect_for_writing(settings.raw_path, limits)
     try:
         if is_new:
             settings.raw_path.chmod(0o600)
@@ -95,6 +98,24 @@ def open_raw(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
         yield connection
     finally:
         connection.close()
+
+
+def connect_for_writing(
+    path: Path, config: dict[str, str | bool | int | float | list[str]] | None = None
+) -> duckdb.DuckDBPyConnection:
+    """Connection for writing. The caller holds the home's lock, so whoever has the file open reads it, and will be done.
+
+    Raises:
+        duckdb.IOException: it was still open after `READER_PATIENCE`, or is no database.
+    """
+    deadline = time.monotonic() + READER_PATIENCE
+    while True:
+        try:
+            return duckdb.connect(str(path), config=config or {})
+        except duckdb.IOException as error:
+            if "lock" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.5)
 
 
 def _migrate(connection: duckdb.DuckDBPyConnection, path: Path) -> None:

@@ -16,6 +16,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import openpyxl
 import polars as pl
 import pytest
@@ -24,7 +25,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from orchestration.settings import Settings
-from orchestration.sources import reading
+from orchestration.sources import rawstore, reading
 from orchestration.sources.files import LoadAborted
 from orchestration.sources.rawstore import RawVersionError
 from tests.sources.conftest import TABLES, Desk
@@ -453,3 +454,25 @@ def test_any_bytes_load_or_are_refused_in_words(tmp_path_factory: pytest.TempPat
     else:
         found = desk.ask("select count(*), count(_problem) from raw_desk.log")[0]
         assert found == (result.rows, result.damaged)
+
+
+def test_a_load_waits_for_somebody_who_reads_raw(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.load()
+    reading_it = "import duckdb, sys, time; c = duckdb.connect(sys.argv[1], read_only=True); print(1, flush=True); time.sleep(float(sys.argv[2]))"
+
+    def reader(seconds: float) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [sys.executable, "-c", reading_it, str(desk.settings.raw_path), str(seconds)], stdout=subprocess.PIPE, text=True
+        )  # fmt: skip
+        assert process.stdout is not None and process.stdout.readline() == "1\n"
+        return process
+
+    with reader(2):
+        desk.load()
+    monkeypatch.setattr(rawstore, "READER_PATIENCE", 0.0)
+    with reader(60) as process:
+        try:
+            with pytest.raises(duckdb.IOException, match="lock"):
+                desk.load()
+        finally:
+            process.kill()

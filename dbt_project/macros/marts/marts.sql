@@ -28,3 +28,14 @@
 {% macro masked(text) -%}
     regexp_replace(regexp_replace(regexp_replace({{ text }}, '[0-9０-９]', '#', 'g'), '[\p{Han}]', '□', 'g'), '[A-Za-z\x{00C0}-\x{024F}\x{0370}-\x{1FFF}\x{3040}-\x{30FF}\x{AC00}-\x{D7AF}]', 'x', 'g')
 {%- endmacro %}
+
+{#- What is added up of a half hour: by the intermediate model over the calls or states of a day, by the mart over the days. -#}
+{% macro call_half_hour_sums() -%}
+    {{ return(['entered', 'entered_answered', 'entered_answered_with_wait', 'entered_answered_in_target', 'entered_abandoned', 'entered_short_abandoned',
+        'entered_flowed_out', 'answered_wait_seconds', 'waited_seconds', 'answered', 'abandoned', 'handling_seconds']) }}
+{%- endmacro %}
+
+{% macro agent_half_hour_sums() -%}
+    {{ return(['ready_seconds', 'handling_seconds', 'other_work_seconds', 'away_seconds', 'overlapping_seconds', 'rostered_seconds',
+        'rostered_away_seconds', 'judged_seconds', 'adherent_seconds']) }}
+{%- endmacro %}

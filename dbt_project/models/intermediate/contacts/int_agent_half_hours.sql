@@ -136,7 +136,7 @@ select
     agent_id,
     max(org_unit_id) as org_unit_id,
     half_hour_at,
-    {% for column in ['ready_seconds', 'handling_seconds', 'other_work_seconds', 'away_seconds', 'overlapping_seconds', 'rostered_seconds', 'rostered_away_seconds', 'judged_seconds', 'adherent_seconds'] -%}
+    {% for column in agent_half_hour_sums() -%}
     cast(coalesce(sum({{ column }}), 0) as bigint) as {{ column }},
     {% endfor -%}
     _partition_date

@@ -93,7 +93,7 @@ select
     org_unit_id,
     queue,
     half_hour_at,
-    {% for column in ['entered', 'entered_answered', 'entered_answered_with_wait', 'entered_answered_in_target', 'entered_abandoned', 'entered_short_abandoned', 'entered_flowed_out', 'answered_wait_seconds', 'waited_seconds', 'answered', 'abandoned', 'handling_seconds'] -%}
+    {% for column in call_half_hour_sums() -%}
     cast(coalesce(sum({{ column }}), 0) as bigint) as {{ column }},
     {% endfor -%}
     max(longest_wait_seconds) as longest_wait_seconds,

@@ -1,17 +1,12 @@
 {{ config(materialized='view') }}
 
-{%- set added_up = [
-    'ready_seconds', 'handling_seconds', 'other_work_seconds', 'away_seconds', 'overlapping_seconds',
-    'rostered_seconds', 'rostered_away_seconds', 'judged_seconds', 'adherent_seconds',
-] %}
-
 with summed as (
     select
         agent_half_hour_id,
         agent_id,
         max(org_unit_id) as org_unit_id,
         half_hour_at,
-        {% for column in added_up -%}
+        {% for column in agent_half_hour_sums() -%}
         cast(sum({{ column }}) as bigint) as {{ column }}{{ ',' if not loop.last }}
         {% endfor %}
     from {{ ref('int_agent_half_hours') }}

@@ -1,10 +1,5 @@
 {{ config(materialized='view') }}
 
-{%- set added_up = [
-    'entered', 'entered_answered', 'entered_answered_with_wait', 'entered_answered_in_target', 'entered_abandoned', 'entered_short_abandoned',
-    'entered_flowed_out', 'answered_wait_seconds', 'waited_seconds', 'answered', 'abandoned', 'handling_seconds',
-] %}
-
 with summed as (
     select
         half_hour_id,
@@ -12,7 +7,7 @@ with summed as (
         org_unit_id,
         queue,
         half_hour_at,
-        {% for column in added_up -%}
+        {% for column in call_half_hour_sums() -%}
         cast(sum({{ column }}) as bigint) as {{ column }},
         {% endfor -%}
         max(longest_wait_seconds) as longest_wait_seconds
