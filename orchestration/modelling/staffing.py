@@ -576,20 +576,19 @@ def staff_queue(
     The mean handle time and the mean patience are those of the whole period: a single half hour has too few calls for either. A roster counts
     with the agents who were there for all of the half hour (rounded down).
 
-    In: `half_hour_at`, `half_hour_on`, `half_hour`, `calls`, `answered`, `answered_in_target`, `abandoned`, `waited_seconds`, `handling_seconds`,
+    In: `half_hour_at`, `half_hour_on`, `half_hour`, `calls`, `answered`, `answered_in_target`, `abandoned`, `waited_seconds`, `handled` (with a known
+    handle time), `handling_seconds`,
     `rostered_seconds` (null = no roster).
 
-    Out: the same rows in the same order: `half_hour_on`, `half_hour`, `calls`, `rostered_agents`, `required_agents`, `required_heads`, `gap_agents`,
+    Out: the same rows in the same order: `half_hour_on`, `half_hour`, `calls`, `answered_in_target`, `judged_calls` (A + B), `rostered_agents`, `required_agents`, `required_heads`, `gap_agents`,
     `measured_service_level` (A_T / (A + B), null without a base), `expected_service_level`, `state` as in `staff_half_hours`.
 
     ValueError as in `staff_half_hours`.
     """
-    totals = half_hours.select(pl.col("answered", "handling_seconds", "waited_seconds", "abandoned").sum()).row(
+    totals = half_hours.select(pl.col("handled", "handling_seconds", "waited_seconds", "abandoned").sum()).row(
         0, named=True
     )
-    handle = (
-        totals["handling_seconds"] / totals["answered"] if totals["answered"] and totals["handling_seconds"] else None
-    )
+    handle = totals["handling_seconds"] / totals["handled"] if totals["handling_seconds"] else None
     patience = float(mean_patience(totals["waited_seconds"], totals["abandoned"]))
     staffed = staff_half_hours(
         half_hours.select(
@@ -622,7 +621,7 @@ def staff_queue(
 def typical_day(staffed: pl.DataFrame) -> pl.DataFrame:
     """Means over the days of what `staff_queue` found, one row per half hour of the day.
 
-    Out: `half_hour`, `days`, `calls`, `rostered_agents`, `required_agents` (means over its half hours; one without calls needs nobody), `short_share` (share of the half hours
+    Out: `half_hour`, `days` (with calls or agents), `calls`, `rostered_agents`, `required_agents` (means over its half hours; one without calls needs nobody), `short_share` (share of the half hours
     with a roster and a need in which fewer agents were rostered than needed), `measured_service_level` (rolled up from its parts).
     """
     idle = pl.col("state") == "no_contacts"

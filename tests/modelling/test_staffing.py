@@ -561,6 +561,7 @@ def queue_days(**columns: object) -> pl.DataFrame:
         "answered_in_target": [88, 0],
         "abandoned": [0, 0],
         "waited_seconds": [780, 0],
+        "handled": [100, 0],
         "handling_seconds": [18_000, 0],
         "rostered_seconds": pl.Series([14 * 1800 + 1799, 3 * 1800]),
     }
@@ -588,7 +589,9 @@ def test_a_queue_by_its_half_hours() -> None:
 
 def test_a_queue_that_loses_callers_is_planned_with_their_patience() -> None:
     """Waits of all callers over those who gave up: 2,400 s / 20 = 120 s; then 12 agents are enough."""
-    lost = queue_days(answered=[80, 0], abandoned=[20, 0], waited_seconds=[2400, 0], handling_seconds=[80 * 180, 0])
+    lost = queue_days(
+        answered=[80, 0], abandoned=[20, 0], waited_seconds=[2400, 0], handled=[80, 0], handling_seconds=[80 * 180, 0]
+    )
     (row, _) = staffing.staff_queue(lost, "hotline", service_level=0.8, target_seconds=20).to_dicts()
     assert row["required_agents"] == 12
     assert row["measured_service_level"] == 0.88
@@ -597,5 +600,13 @@ def test_a_queue_that_loses_callers_is_planned_with_their_patience() -> None:
 def test_a_queue_without_a_roster_or_without_answers() -> None:
     unknown = queue_days(rostered_seconds=pl.Series([None, None], dtype=pl.Int64))
     assert staffing.staff_queue(unknown, "q", service_level=0.8, target_seconds=20)["state"].to_list()[0] == "no_roster"
-    unanswered = queue_days(answered=[0, 0], handling_seconds=[0, 0], answered_in_target=[0, 0])
+    unanswered = queue_days(answered=[0, 0], handled=[0, 0], handling_seconds=[0, 0], answered_in_target=[0, 0])
     assert staffing.staff_queue(unanswered, "q", service_level=0.8, target_seconds=20)["state"][0] == "no_handle_time"
+
+
+def test_calls_without_an_end_do_not_shorten_the_mean_handle_time() -> None:
+    unknown = queue_days(handled=[50, 0], handling_seconds=[50 * 180, 0])
+    known = staffing.staff_queue(queue_days(), "q", service_level=0.8, target_seconds=20)
+    assert staffing.staff_queue(unknown, "q", service_level=0.8, target_seconds=20)["required_agents"].equals(
+        known["required_agents"]
+    )

@@ -261,6 +261,8 @@ def test_who_is_rostered_for_a_queue(snapshot: Path) -> None:
     with closing(open_snapshot(snapshot)) as opened_snapshot:
         found = queues.queue_half_hours(opened_snapshot, "service", date(2026, 3, 2), date(2026, 3, 2))
         nobody = queues.queue_half_hours(opened_snapshot, "vip", date(2026, 3, 2), date(2026, 3, 2))
-    rows = found.select("half_hour", "calls", "answered", "abandoned", "rostered_seconds").rows()
-    assert rows == [("09:00", 0, 0, 0, 3600), ("09:30", 0, 0, 0, 1800), ("16:00", 10, 8, 1, 0)]
+    rows = found.select("half_hour", "calls", "answered", "abandoned", "handled", "rostered_seconds").rows()
+    assert rows == [("09:00", 0, 0, 0, 0, 3600), ("09:30", 0, 0, 0, 0, 1800), ("16:00", 10, 8, 1, 7, 0)], (
+        "one call lacks its end"
+    )
     assert nobody["rostered_seconds"].to_list() == [None], "no agent of this queue has a roster"

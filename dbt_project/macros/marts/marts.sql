@@ -32,7 +32,7 @@
 {#- What is added up of a half hour: by the intermediate model over the calls or states of a day, by the mart over the days. -#}
 {% macro call_half_hour_sums() -%}
     {{ return(['entered', 'entered_answered', 'entered_answered_with_wait', 'entered_answered_in_target', 'entered_abandoned', 'entered_short_abandoned',
-        'entered_flowed_out', 'answered_wait_seconds', 'waited_seconds', 'answered', 'abandoned', 'handling_seconds']) }}
+        'entered_flowed_out', 'answered_wait_seconds', 'waited_seconds', 'answered', 'abandoned', 'handled', 'handling_seconds']) }}
 {%- endmacro %}
 
 {% macro agent_half_hour_sums() -%}

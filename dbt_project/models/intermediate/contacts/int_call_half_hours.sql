@@ -48,7 +48,8 @@ ends as (
         {{ half_hour_of('left_queue_at') }} as half_hour_at,
         _partition_date,
         count(*) filter (where outcome = 'answered') as answered,
-        count(*) filter (where outcome = 'abandoned') as abandoned
+        count(*) filter (where outcome = 'abandoned') as abandoned,
+        count(*) filter (where outcome = 'answered' and talk_seconds >= 0) as handled
     from legs
     where is_in_base and outcome in ('answered', 'abandoned') and left_queue_at is not null
     group by all

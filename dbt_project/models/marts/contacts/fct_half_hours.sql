@@ -42,6 +42,7 @@ select
     cast(longest_wait_seconds as bigint) as longest_wait_seconds,
     answered,
     abandoned,
+    handled,
     handling_seconds,
     half_hour_at,
     cast(local_at as date) as half_hour_on
