@@ -178,7 +178,7 @@ def test_a_build_killed_half_way_leaves_the_published_snapshot(demo_copy: Callab
     done = subprocess.run(
         [sys.executable, "-c", script, str(settings.home)], check=True, capture_output=True, text=True
     )
-    assert "parts of fct_calls" in done.stdout
+    assert "definition atlas" in done.stdout
     assert list(settings.serving.glob(".building-*")) == []
     assert oct(next(settings.serving.glob("csatlas-*.duckdb")).stat().st_mode & 0o777) == "0o600"
 
