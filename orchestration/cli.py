@@ -15,6 +15,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from datetime import date, datetime
 from pathlib import Path
@@ -239,11 +240,16 @@ def demo(
     from orchestration.demo import generate as generate_company
     from orchestration.demo import next_day as generate_day
     from orchestration.locking import HomeLocked, home_lock
+    from orchestration.warehouse import DbtParseError, ensure_manifest
 
     settings = _settings()
     last = _day(until, "--until")
     try:
-        with home_lock(settings, "demo"), err.status("making the company") as status:
+        with (
+            home_lock(settings, "demo"),
+            err.status("making the company") as status,
+            ThreadPoolExecutor(max_workers=1) as aside,
+        ):
 
             def progress(label: str, done: int, of: int) -> None:
                 status.update(f"making the company: {label} ({done} of {of})")
@@ -251,13 +257,16 @@ def demo(
             if next_day:
                 company = generate_day(settings.inbox, progress=progress)
             else:
+                # The first refresh finds the dbt project parsed already.
+                parsed = aside.submit(ensure_manifest, settings)
                 company = generate_company(
                     settings.inbox, seed=seed, customers=customers, months=months, end=last, calls=calls, tickets=tickets,
                     dirty=not clean, replace=replace, progress=progress,
                 )  # fmt: skip
+                parsed.result()
     except HomeLocked as error:
         _fail(error, EXIT_LOCKED)
-    except DemoError as error:
+    except (DemoError, DbtParseError) as error:
         _fail(error, EXIT_USAGE)
     facts = {
         "inbox": str(company.inbox),

@@ -132,7 +132,7 @@ def run_build(settings: Settings, *, full: bool, tell: Callable[[str], None]) ->
         The file with what dbt printed.
     """
     command = dbt_command(
-        "--no-use-colors", "--log-level-file", "info",
+        "--no-use-colors", "--log-level-file", "none",
         "build", *dbt_flags(settings), *(["--full-refresh"] if full else []),
     )  # fmt: skip
     log = settings.dbt_target / "logs" / "refresh.log"
@@ -256,7 +256,8 @@ def fingerprints(manifest: Mapping[str, Any], home_id: str, lookups: Mapping[str
 
 
 def write_expected_fingerprints(settings: Settings, manifest_path: Path) -> None:
-    """Tell the warehouse what each incremental model should have been built from; dbt compares and rebuilds."""
+    """Tell the warehouse what each incremental model is to be built from, and drop those that were built from something else:
+    dbt builds whole what is not there."""
     manifest = json.loads(manifest_path.read_text(encoding="utf-8"))
     with duckdb.connect(str(settings.raw_path), read_only=True) as raw:
         row = raw.execute("select md5(salt) from raw_meta.home").fetchone()
@@ -265,9 +266,17 @@ def write_expected_fingerprints(settings: Settings, manifest_path: Path) -> None
     with duckdb.connect(str(settings.warehouse_path)) as warehouse:
         warehouse.begin()
         warehouse.execute("create schema if not exists meta")
+        warehouse.execute("create table if not exists meta.fingerprints (model varchar, fingerprint varchar)")
         warehouse.execute("create or replace table meta.expected_fingerprints (model varchar, fingerprint varchar)")
         warehouse.executemany(
             "insert into meta.expected_fingerprints values (?, ?)",
             list(fingerprints(manifest, home_id, lookups).items()),
         )
+        changed = warehouse.execute(
+            "select t.schema_name, t.table_name from meta.expected_fingerprints as e"
+            " inner join duckdb_tables() as t on t.table_name = e.model and t.database_name = current_database() and t.schema_name <> 'meta'"
+            " left join meta.fingerprints as f on f.model = e.model where f.fingerprint is distinct from e.fingerprint"
+        ).fetchall()
+        for schema, name in changed:
+            warehouse.execute(f"drop table {quoted(schema)}.{quoted(name)}")
         warehouse.commit()

@@ -9,7 +9,10 @@
         via: further feeds that change its rows, {feed: [their columns, in the order of that feed's key]}
         next_day: true = a row takes in rows of the day before its own
     An `int_<feed>` needs no such entry: its own received rows touch it. `meta={'append_only': true}` says that rows of new
-    files are added and nothing is ever taken back. -#}
+    files are added and nothing is ever taken back.
+
+    A model whose definition changed (its SQL, the macros it calls, its contract, the seeds and models above it, the vars) is
+    dropped before the build by `write_expected_fingerprints`, and so built whole. -#}
 
 {% macro meta_table(name) -%} {{ target.database }}.meta.{{ name }} {%- endmacro %}
 
@@ -115,22 +118,3 @@
         select e.model, e.fingerprint from {{ meta_table('expected_fingerprints') }} as e where e.model = '{{ model.name }}';
     {%- endif -%}
 {%- endmacro %}
-
-{#- dbt asks this before it decides between a full rebuild and an increment. A model whose definition (its SQL, the
-    macros it calls, its contract, the seeds and models above it, the vars) changed is rebuilt whole. -#}
-{% macro should_full_refresh() %}
-    {% set configured = config.get('full_refresh') %}
-    {% if configured is not none %}{% do return(configured) %}{% endif %}
-    {% if flags.FULL_REFRESH %}{% do return(true) %}{% endif %}
-    {% if execute and model.resource_type == 'model' and model.config.materialized == 'incremental' %}
-        {% do return(fingerprint_changed(model.name)) %}
-    {% endif %}
-    {% do return(false) %}
-{% endmacro %}
-
-{% macro fingerprint_changed(name) %}
-    {% set found = run_query(
-        "select count(*) from " ~ meta_table('expected_fingerprints') ~ " as e left join " ~ meta_table('fingerprints')
-        ~ " as f on e.model = f.model where e.model = '" ~ name ~ "' and f.fingerprint is distinct from e.fingerprint") %}
-    {% do return(found.rows[0][0] > 0) %}
-{% endmacro %}
