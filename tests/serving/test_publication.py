@@ -159,16 +159,14 @@ def test_a_build_killed_half_way_leaves_the_published_snapshot(demo_copy: Callab
     settings = Settings(home=demo_copy())
     before = publish.published_version(settings)
     script = (
-        "import sys; from pathlib import Path; from orchestration.serving import build; from orchestration.settings import Settings;"
-        "build.build_snapshot(Settings(home=Path(sys.argv[1])), run_id='x', progress=lambda name: print(name, flush=True))"
+        "import os, signal, sys; from pathlib import Path; from orchestration.serving import build; from orchestration.settings import Settings;"
+        "progress = lambda name: os.kill(os.getpid(), signal.SIGKILL) if name == sys.argv[2] else print(name);"
+        "build.build_snapshot(Settings(home=Path(sys.argv[1])), run_id='x', progress=progress)"
     )
-    process = subprocess.Popen([sys.executable, "-c", script, str(settings.home)], stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    for line in process.stdout:
-        if line.startswith("fct_tickets"):
-            process.kill()
-            break
-    process.wait()
+    killed = subprocess.run(
+        [sys.executable, "-c", script, str(settings.home), "fct_tickets"], capture_output=True, check=False
+    )
+    assert killed.returncode == -signal.SIGKILL
     assert publish.published_version(settings) == before
     left = list(settings.serving.glob(".building-*"))
     assert left != []
@@ -176,7 +174,7 @@ def test_a_build_killed_half_way_leaves_the_published_snapshot(demo_copy: Callab
     spilled.mkdir()
     (spilled / "duckdb_temp_storage_DEFAULT-0.tmp").write_bytes(b"x")
     done = subprocess.run(
-        [sys.executable, "-c", script, str(settings.home)], check=True, capture_output=True, text=True
+        [sys.executable, "-c", script, str(settings.home), "nothing"], check=True, capture_output=True, text=True
     )
     assert "definition atlas" in done.stdout
     assert list(settings.serving.glob(".building-*")) == []
