@@ -240,10 +240,12 @@ def demo(
     from orchestration.demo import generate as generate_company
     from orchestration.demo import next_day as generate_day
     from orchestration.locking import HomeLocked, home_lock
+    from orchestration.sources.declarations import DeclarationError
     from orchestration.warehouse import DbtParseError, ensure_manifest
 
     settings = _settings()
     last = _day(until, "--until")
+    refusal: BaseException | None = None
     try:
         with (
             home_lock(settings, "demo"),
@@ -263,11 +265,15 @@ def demo(
                     settings.inbox, seed=seed, customers=customers, months=months, end=last, calls=calls, tickets=tickets,
                     dirty=not clean, replace=replace, progress=progress,
                 )  # fmt: skip
-                parsed.result()
+                refusal = parsed.exception()
+                if refusal is not None and not isinstance(refusal, DeclarationError | DbtParseError):
+                    raise refusal
     except HomeLocked as error:
         _fail(error, EXIT_LOCKED)
-    except (DemoError, DbtParseError) as error:
+    except DemoError as error:
         _fail(error, EXIT_USAGE)
+    if refusal is not None:
+        err.print(f"[yellow]the company is made, but a refresh would stop:[/] {_escaped(refusal)}")
     facts = {
         "inbox": str(company.inbox),
         "until": company.until,

@@ -142,7 +142,7 @@ def _write_parts(
 ) -> None:
     """Daily sums of the additive measures, and one exact histogram per percentile measure.
 
-    A sum of whole numbers is kept as a bigint: DuckDB's own type for it, a hugeint, takes sixty times as long to read.
+    A sum of whole numbers is kept as a bigint: DuckDB's own type for it, a hugeint, is far slower to read.
 
     Args:
         changed: days that differ from what the parts have now; None writes them whole.

@@ -19,6 +19,7 @@ import pytest
 from orchestration.runs import STAGES
 from orchestration.settings import PROJECT_ROOT, Settings
 from orchestration.sources.files import load_inbox
+from orchestration.warehouse import project_digest
 from tests.conftest import CSATLAS, LAST_DAY, csatlas, refreshed
 from tests.orchestration.comparing import differing_tables
 from tests.serving.comparing import differing_in_snapshots, replaced_rows
@@ -74,11 +75,21 @@ def test_a_second_refresh_changes_nothing_and_a_new_day_only_adds(
     assert replaced_rows(snapshots[0]) > 0 == replaced_rows(snapshots[1])
 
 
+def test_the_company_is_made_also_where_the_dbt_project_cannot_be_parsed(tmp_path: Path) -> None:
+    made = csatlas(tmp_path, "demo", "--customers", "60", "--months", "1", env={"CSATLAS_SOURCES": "nowhere"})
+    assert made.returncode == 0, made.stderr
+    assert list((tmp_path / "inbox").rglob("*.csv")) != []
+    words = " ".join(made.stderr.split())
+    assert "a refresh would stop: source 'nowhere' has no declaration" in words
+    assert "Traceback" not in words
+
+
 @pytest.mark.slow
 def test_killed_at_every_stage_and_run_again_equals_a_run_that_never_died(tmp_path: Path) -> None:
     home = tmp_path / "home"
     made = csatlas(home, "demo", "--customers", "60", "--months", "2", "--until", LAST_DAY)
     assert made.returncode == 0, made.stderr
+    assert (home / "dbt_target" / "manifest.sha256").read_text() == project_digest(Settings(home=home))
     load_inbox(
         Settings(home=home), {}, "nothing"
     )  # the home's secret salt is made once, so that both copies give the same keys
