@@ -336,7 +336,7 @@ def _run_job(settings: Settings, full: bool, sources: list[str] | None) -> dict[
     from orchestration import runs
     from orchestration.locking import HomeLocked, holder
     from orchestration.sources.declarations import DeclarationError
-    from orchestration.warehouse import DbtParseError
+    from orchestration.warehouse import DbtParseError, warm_up
 
     held = holder(settings)
     if held is not None:
@@ -358,6 +358,7 @@ def _run_job(settings: Settings, full: bool, sources: list[str] | None) -> dict[
     with err.status("starting") as status:
         runs.listen(lambda message: status.update(_escaped(message)))
         try:
+            warm_up(settings)
             import dagster as dg
 
             logging.getLogger("dagster").setLevel(logging.ERROR)
