@@ -165,3 +165,6 @@
 
 {#- A condition that ends the query with a message, for the first row that it is asked of. -#}
 {% macro refused_with(message_sql) -%} cast(error({{ message_sql }}) as varchar) = '' {%- endmacro %}
+
+{#- Whether a text has ASCII characters only: as many bytes as characters. -#}
+{% macro is_ascii(text_sql) -%} strlen({{ text_sql }}) = length({{ text_sql }}) {%- endmacro %}
