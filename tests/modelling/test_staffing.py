@@ -560,6 +560,7 @@ def queue_days(**columns: object) -> pl.DataFrame:
         "answered": [100, 0],
         "answered_in_target": [88, 0],
         "abandoned": [0, 0],
+        "abandoned_in_target": [0, 0],
         "waited_seconds": [780, 0],
         "handled": [100, 0],
         "handling_seconds": [18_000, 0],
