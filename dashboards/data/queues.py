@@ -115,7 +115,7 @@ def queue_waits(
         [queue, start, end, source],
     )
     known = frame.filter(pl.col("wait_seconds").is_not_null(), pl.col("outcome") != "unknown")
-    zones = known["time_zone"].drop_nulls().value_counts(sort=True)
+    zones = known["time_zone"].drop_nulls().value_counts().sort("count", "time_zone", descending=[True, False])
     zone = str(zones["time_zone"][0]) if zones.height else time_zone
     queued = pl.col("queued_at").dt.replace_time_zone("UTC").dt.convert_time_zone(zone)
     left = queued + pl.duration(seconds=pl.col("wait_seconds"))

@@ -88,6 +88,8 @@ def read_staffing_targets(path: Path) -> list[StaffingTarget]:
             raise StaffingTargetError(
                 f"{where}, service_level: {fields['service_level']} is not between 0 and 1 (80 % is 0.80)."
             )
+        if within == float("inf") or within != within:
+            raise StaffingTargetError(f"{where}, within_seconds: {fields['within_seconds']} is no finite number.")
         if within < 0:
             raise StaffingTargetError(f"{where}, within_seconds: {fields['within_seconds']} is below 0.")
         if not 0 <= shrinkage < 1:
