@@ -16,6 +16,7 @@ import polars as pl
 import pytest
 
 from orchestration.modelling import waits
+from orchestration.settings import PROJECT_ROOT
 from tests.acceptance.conftest import TIME_ZONE, RealHome, file_rows
 from tests.conftest import csatlas
 
@@ -234,6 +235,33 @@ def test_the_estimator_of_least_loss_is_named(by_type: dict[str, Any], told_by_t
     assert by_type["best_estimator"] == min(totals, key=lambda name: totals[name]) == "queue_length"
 
 
+def lines_of(rows: list[dict[str, Any]], estimator: str) -> list[list[str]]:
+    """Lines of the table in docs/staffing.md."""
+    return [
+        [
+            f"{row['caller_class']}",
+            f"{row['n']:,}",
+            f"{100 * row['coverage']:.1f} % ({100 * row['coverage_low']:.1f} to {100 * row['coverage_high']:.1f})",
+            f"{100 * row['coverage_at_least']:.1f} to {100 * row['coverage_at_most']:.1f} %",
+            f"{row['pinball_loss_seconds']:.1f} s",
+            f"{row['bias_seconds']:+.0f} s",
+            f"{row['unannounced']:,}",
+        ]
+        for row in rows
+        if row["estimator"] == estimator
+    ]
+
+
+def documented(heading: str) -> list[list[str]]:
+    page = (PROJECT_ROOT / "docs" / "staffing.md").read_text(encoding="utf-8")
+    table = page.split(f"{heading}\n\n", 1)[1].split("\n\n", 1)[0]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()][2:]
+
+
+def test_the_table_of_the_docs_is_what_was_measured(by_type: dict[str, Any]) -> None:
+    assert documented("By type of call (`queue_length`):") == lines_of(by_type["classes"], "queue_length")
+
+
 def test_fairness_between_types(by_type: dict[str, Any], told_by_type: list[Told]) -> None:
     expected = scores(told_by_type, lambda one: (one.estimator, one.caller_class))
     for row in by_type["fairness"]:
@@ -270,6 +298,7 @@ def test_by_priority(real_home: RealHome, stays: list[Stay]) -> None:
         assert_same(of_rows(found, "estimator", "caller_class", "hour"), scores(told, key))  # type: ignore[arg-type]
     whole = waits.score(announced, quantile=QUANTILE, by="all").filter(pl.col("n") >= 1000)
     assert whole.height == 9
+    assert documented("By priority (`queue_length`):") == lines_of(whole.to_dicts(), "queue_length")
     assert whole.select(((pl.col("coverage") - QUANTILE).abs() <= 0.03).all()).item(), whole
     # Unlike the types, the priorities are not treated alike: the middle one is told too little, beyond what chance would show.
     for row in waits.fairness(announced, seed=7).to_dicts():
