@@ -584,34 +584,149 @@ def staffing(
     queue: Annotated[str, typer.Argument(help="Queue.")],
     first: Annotated[str, typer.Option("--from", help="First day (2026-01-01).")],
     last: Annotated[str, typer.Option("--to", help="Last day.")],
-    service_level: Annotated[float, typer.Option(help="Share of calls to answer in time, by A_T / (A + B).")] = 0.8,
-    within: Annotated[float, typer.Option(help="Target wait in seconds.")] = 20.0,
-    shrinkage: Annotated[float, typer.Option(help="Share of paid time that is not spent on the telephone.")] = 0.0,
+    service_level: Annotated[float | None, typer.Option(help="Share of calls to answer in time.")] = None,
+    within: Annotated[float | None, typer.Option(help="Target wait in seconds.")] = None,
+    definition: Annotated[
+        str | None, typer.Option(help="abandons_bad, abandons_good, answered_only or early_ignored.")
+    ] = None,
+    model_name: Annotated[str | None, typer.Option("--model", help="erlang_a, erlang_b or erlang_c.")] = None,
+    shrinkage: Annotated[
+        float | None, typer.Option(help="Share of paid time that is not spent on the telephone.")
+    ] = None,
     each: Annotated[bool, typer.Option("--each", help="Every half hour, not the typical day.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Agents that a queue needed in each half hour, beside those who were rostered."""
+    """Agents that a queue needed in each half hour, beside those who were rostered.
+
+    What it is planned for stands in seeds/staffing_targets.csv, unless an option says otherwise.
+    """
     from dashboards.data import queues
     from orchestration.modelling import staffing as model
+    from orchestration.operations import staffing_targets
 
     start, end = _day(first, "--from"), _day(last, "--to")
     assert start is not None and end is not None
+    try:
+        target = staffing_targets.staffing_target(_settings().seeds_dir / staffing_targets.FILE_NAME, queue)
+    except staffing_targets.StaffingTargetError as error:
+        _fail(error, EXIT_USAGE)
+    given = {
+        "service_level": service_level, "within_seconds": within, "definition": definition, "model": model_name, "shrinkage": shrinkage,
+    }  # fmt: skip
+    given = {name: value for name, value in given.items() if value is not None}
+    goal: dict[str, Any] = {name: getattr(target, name) for name in staffing_targets.COLUMNS if name != "queue"} | given
     with _snapshot() as snapshot:
         known = queues.queue_names(snapshot)
         if queue not in known:
             _fail(f"There is no queue {queue!r}; calls entered {', '.join(known) or 'none'}.", EXIT_USAGE)
-        half_hours = queues.queue_half_hours(snapshot, queue, start, end)
+        half_hours = queues.queue_half_hours(snapshot, queue, start, end, within_seconds=goal["within_seconds"])
     try:
         staffed = model.staff_queue(
-            half_hours, queue, service_level=service_level, target_seconds=within, shrinkage=shrinkage
+            half_hours,
+            queue,
+            service_level=goal["service_level"],
+            target_seconds=goal["within_seconds"],
+            shrinkage=goal["shrinkage"],
+            definition=goal["definition"],
+            model=goal["model"],
         )
     except ValueError as error:
         _fail(error, EXIT_USAGE)
     frame = staffed if each else model.typical_day(staffed)
+    source: dict[str, Any] = {
+        "file": f"seeds/{staffing_targets.FILE_NAME}", "line": target.line, "queue": target.queue, "given": sorted(given),
+    }  # fmt: skip
     if as_json:
-        _print_json(frame.to_dicts())
-    else:
-        _print_table(frame.to_dicts(), title=f"{queue}, {start} to {end}: {service_level:.0%} within {within:g} s")
+        _print_json(
+            {
+                "queue": queue,
+                "from": start,
+                "to": end,
+                "targets": goal,
+                "targets_from": source,
+                "rows": frame.to_dicts(),
+            }
+        )
+        return
+    words = (
+        f"{goal['service_level']:.1%} within {goal['within_seconds']:g} s ({goal['definition']}), {goal['model']},"
+        f" shrinkage {goal['shrinkage']:.0%}"
+    )
+    _print_table(frame.to_dicts(), title=f"{queue}, {start} to {end}: {words}")
+    options = f"; on the command line: {', '.join(source['given'])}" if given else ""
+    out.print(f"targets: {source['file']}, line {target.line} ({_escaped(target.queue)}){options}")
+
+
+@app.command()
+def waits(
+    queue: Annotated[str, typer.Argument(help="Queue.")],
+    first: Annotated[str, typer.Option("--from", help="First day (2026-01-01).")],
+    last: Annotated[str, typer.Option("--to", help="Last day.")],
+    quantile: Annotated[float, typer.Option(help="Share of callers who are to wait no longer than announced.")] = 0.9,
+    by: Annotated[
+        str, typer.Option(help="Classes of callers: customer_kind, call_type, product_line or org_unit_id.")
+    ] = "customer_kind",
+    source: Annotated[str | None, typer.Option(help="Only the calls of this source.")] = None,
+    estimator: Annotated[
+        str | None, typer.Option(help="Whose hours to print; default: the one of the lowest pinball loss.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of the days drawn again for the intervals of fairness.")] = 7,
+    as_json: Json = False,
+) -> None:
+    """What wait could have been announced to each caller of a queue, and how well it would have held, by class and hour."""
+    import polars as pl
+
+    from dashboards.data import queues
+    from orchestration.modelling import waits as model
+
+    start, end = _day(first, "--from"), _day(last, "--to")
+    assert start is not None and end is not None
+    if by not in queues.CALLER_CLASSES:
+        _fail(f"--by {by!r}; use one of {', '.join(queues.CALLER_CLASSES)}.", EXIT_USAGE)
+    with _snapshot() as snapshot:
+        known = queues.queue_names(snapshot)
+        if queue not in known:
+            _fail(f"There is no queue {queue!r}; calls entered {', '.join(known) or 'none'}.", EXIT_USAGE)
+        stays = queues.queue_waits(snapshot, queue, start, end, by=by, time_zone=_settings().time_zone, source=source)
+    if not stays.calls.height:
+        _fail(f"No call entered {queue} from {start} to {end} with a known wait.", EXIT_USAGE)
+    try:
+        # A line has the calls of one source: two exchanges with a queue of one name have two queues.
+        lines = stays.calls.partition_by("source")
+        told = pl.concat(model.announce(line, quantile=quantile) for line in lines)
+        best = model.best_estimator(told, quantile=quantile) if len(lines) == 1 else None
+        if stays.calls["announced_seconds"].count():
+            told = pl.concat([told, model.exchange_announcements(stays.calls)])
+        shown = estimator or best or model.ESTIMATORS[0]
+        if shown not in told["estimator"]:
+            _fail(
+                f"--estimator {shown!r}; there are {', '.join(told['estimator'].unique(maintain_order=True))}.",
+                EXIT_USAGE,
+            )
+        classes = model.score(told, quantile=quantile, by="all").drop("hour")
+        hours = model.score(told, quantile=quantile)
+        fair = model.fairness(told, seed=seed, least_calls=50)
+    except ValueError as error:
+        _fail(error, EXIT_USAGE)
+    if as_json:
+        facts = {
+            "queue": queue, "from": start, "to": end, "by": by, "source": source, "quantile": quantile, "seed": seed,
+            "time_zone": stays.time_zone, "calls": stays.calls.height, "unknown": stays.unknown, "best_estimator": best,
+        }  # fmt: skip
+        _print_json(facts | {"classes": classes.to_dicts(), "hours": hours.to_dicts(), "fairness": fair.to_dicts()})
+        return
+    _print_table(
+        classes.to_dicts(),
+        title=f"{queue}, {start} to {end}: {stays.calls.height:,} stays in the queue, {quantile:.0%} to wait no longer than announced",
+    )
+    how = "" if estimator or best is None else ", the lowest pinball loss over the calls to which all announced"
+    _print_table(
+        hours.filter(pl.col("estimator") == shown).drop("estimator").to_dicts(),
+        title=f"by hour ({stays.time_zone}): {shown}{how}",
+    )
+    _print_table(fair.to_dicts(), title=f"fairness: spread of coverage over classes of at least 50 calls (seed {seed})")
+    if stays.unknown:
+        out.print(f"left out: {stays.unknown:,} stays whose wait or end is not known")
 
 
 @app.command()

@@ -13,6 +13,7 @@ import json
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -26,6 +27,8 @@ CURRENT = "current"
 PREFIX = "csatlas-"
 STATUS = "status.json"
 REMEMBERED_ANSWERS = 256
+REMEMBERED_ROWS = 100_000
+"""Rows of all remembered answers of a version together; an answer with more is given and not kept."""
 
 _OPENING = threading.Lock()
 
@@ -47,6 +50,8 @@ class Snapshot:
     serving: Path
     _connection: duckdb.DuckDBPyConnection = field(repr=False)
     _answers: OrderedDict[tuple[str, str], list[dict[str, Any]]] = field(default_factory=OrderedDict, repr=False)
+    _answered_rows: int = field(default=0, repr=False)
+    _asked: dict[tuple[str, str], Future[list[dict[str, Any]]]] = field(default_factory=dict, repr=False)
     _made: dict[str, Any] = field(default_factory=dict, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
@@ -67,18 +72,51 @@ class Snapshot:
         return self.frame(sql, parameters).to_dicts()
 
     def remembered(self, sql: str, parameters: Sequence[object] = ()) -> list[dict[str, Any]]:
-        """As `rows`, for questions that read many rows: the last answers are kept, since a version never changes."""
+        """As `rows`, for questions that read many rows. The answer is shared and not to be changed by who gets it.
+
+        A version never changes, so its last answers are kept (`REMEMBERED_ANSWERS`, `REMEMBERED_ROWS`) and go with it. Who asks
+        what another thread is asking at that moment waits for that answer. The parameters are part of the question, the
+        units that a reader may see among them.
+        """
         key = (sql, json.dumps(list(parameters), default=str))
+        while True:
+            with self._lock:
+                if key in self._answers:
+                    self._answers.move_to_end(key)
+                    return self._answers[key]
+                asked = self._asked.get(key)
+                if asked is None:
+                    mine = self._asked[key] = Future()
+                    break
+            try:
+                return asked.result()
+            except CancelledError:
+                continue  # whoever was asking was stopped, which says nothing of the question
+        try:
+            found = self.rows(sql, parameters)
+        except BaseException as error:
+            with self._lock:
+                del self._asked[key]
+            if isinstance(error, Exception):
+                mine.set_exception(error)
+            else:
+                mine.cancel()
+            raise
         with self._lock:
-            if key in self._answers:
-                self._answers.move_to_end(key)
-                return self._answers[key]
-        found = self.rows(sql, parameters)
-        with self._lock:
-            self._answers[key] = found
-            while len(self._answers) > REMEMBERED_ANSWERS:
-                self._answers.popitem(last=False)
+            self._keep(key, found)
+            del self._asked[key]
+        mine.set_result(found)
         return found
+
+    def _keep(self, key: tuple[str, str], found: list[dict[str, Any]]) -> None:
+        """Remember an answer and forget the ones not asked for longest. The caller holds the lock."""
+        if len(found) > REMEMBERED_ROWS:
+            return
+        self._answers[key] = found
+        self._answered_rows += len(found)
+        while len(self._answers) > REMEMBERED_ANSWERS or self._answered_rows > REMEMBERED_ROWS:
+            _, forgotten = self._answers.popitem(last=False)
+            self._answered_rows -= len(forgotten)
 
     def once(self, name: str, make: Callable[[], T]) -> T:
         """What follows from the version alone, made at its first use; not to be changed by who gets it."""

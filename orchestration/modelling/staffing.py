@@ -31,6 +31,9 @@ Integers = NDArray[np.int64]
 ServiceLevelDefinition = Literal["abandons_bad", "abandons_good", "answered_only", "early_ignored"]
 """A_T / (A + B), (A_T + B_T) / (A + B), A_T / A and A_T / (A + B - B_T): the metrics of the family `service_level`."""
 
+Model = Literal["erlang_a", "erlang_b", "erlang_c"]
+"""What callers do who find no free agent: wait for some time (A), go away at once (B), wait for ever (C)."""
+
 HALF_HOUR_SECONDS = 1800.0
 MOST_ERLANGS = 100_000.0
 """Load beyond which an input is taken for a mistake of unit: the recursion takes one step per agent."""
@@ -562,6 +565,17 @@ def staff_half_hours(
     )
 
 
+def _judged(half_hours: pl.DataFrame, definition: ServiceLevelDefinition) -> tuple[pl.Series, pl.Series]:
+    """Calls that count as good, and the base, by a definition of the service level."""
+    answered, abandoned = half_hours["answered"], half_hours["abandoned"]
+    in_time, early = half_hours["answered_in_target"], half_hours["abandoned_in_target"]
+    good = in_time + early if definition == "abandons_good" else in_time
+    base = {"answered_only": answered, "early_ignored": answered + abandoned - early}.get(
+        definition, answered + abandoned
+    )
+    return good.rename("good_calls"), base.rename("judged_calls")
+
+
 def staff_queue(
     half_hours: pl.DataFrame,
     queue: str,
@@ -570,26 +584,34 @@ def staff_queue(
     target_seconds: float,
     shrinkage: float = 0.0,
     definition: ServiceLevelDefinition = "abandons_bad",
+    model: Model = "erlang_a",
 ) -> pl.DataFrame:
     """The half hours of one queue with the agents they needed.
 
     The mean handle time and the mean patience are those of the whole period: a single half hour has too few calls for either. A roster counts
-    with the agents who were there for all of the half hour (rounded down).
+    with the agents who were there for all of the half hour (rounded down). With `erlang_a` callers of whom none gave up are taken to have
+    endless patience, which is Erlang C; with `erlang_b` those who find no free agent go away at once.
 
-    In: `half_hour_at`, `half_hour_on`, `half_hour`, `calls`, `answered`, `answered_in_target`, `abandoned`, `waited_seconds`, `handled` (with a known
-    handle time), `handling_seconds`,
+    In: `half_hour_at`, `half_hour_on`, `half_hour`, `calls`, `answered`, `answered_in_target`, `abandoned`, `abandoned_in_target` (both within `target_seconds`), `waited_seconds`,
+    `handled` (with a known handle time), `handling_seconds`,
     `rostered_seconds` (null = no roster).
 
-    Out: the same rows in the same order: `half_hour_on`, `half_hour`, `calls`, `answered_in_target`, `judged_calls` (A + B), `rostered_agents`, `required_agents`, `required_heads`, `gap_agents`,
-    `measured_service_level` (A_T / (A + B), null without a base), `expected_service_level`, `state` as in `staff_half_hours`.
+    Out: the same rows in the same order: `half_hour_on`, `half_hour`, `calls`, `good_calls` and `judged_calls` (above and below the line of the definition), `rostered_agents`,
+    `required_agents`, `required_heads`, `gap_agents`,
+    `measured_service_level` (good over judged, null without a base), `expected_service_level`, `state` as in `staff_half_hours`.
 
-    ValueError as in `staff_half_hours`.
+    ValueError as in `staff_half_hours`, and on an unknown model or definition.
     """
+    if model not in get_args(Model):
+        raise ValueError(f"model: {model!r} is none of {', '.join(get_args(Model))}")
+    if definition not in get_args(ServiceLevelDefinition):
+        raise ValueError(f"definition: {definition!r} is none of {', '.join(get_args(ServiceLevelDefinition))}")
     totals = half_hours.select(pl.col("handled", "handling_seconds", "waited_seconds", "abandoned").sum()).row(
         0, named=True
     )
     handle = totals["handling_seconds"] / totals["handled"] if totals["handling_seconds"] else None
     patience = float(mean_patience(totals["waited_seconds"], totals["abandoned"]))
+    patience = {"erlang_b": _AT_ONCE, "erlang_c": math.inf}.get(model, patience)
     staffed = staff_half_hours(
         half_hours.select(
             pl.lit("*").alias("org_unit_id"),
@@ -605,11 +627,11 @@ def staff_queue(
         shrinkage=shrinkage,
         definition=definition,
     )
-    base = half_hours["answered"] + half_hours["abandoned"]
-    measured = pl.select(pl.when(base > 0).then(half_hours["answered_in_target"] / base)).to_series()
+    good, base = _judged(half_hours, definition)
+    measured = pl.select(pl.when(base > 0).then(good / base)).to_series()
     return pl.concat(
         [
-            half_hours.select("half_hour_on", "half_hour", "calls", "answered_in_target", base.alias("judged_calls")),
+            half_hours.select("half_hour_on", "half_hour", "calls", good, base),
             staffed.select("rostered_agents", "required_agents", "required_heads", "gap_agents"),
             pl.DataFrame({"measured_service_level": measured}),
             staffed.select("expected_service_level", "state"),
@@ -634,7 +656,7 @@ def typical_day(staffed: pl.DataFrame) -> pl.DataFrame:
             pl.col("calls", "rostered_agents", "required_agents").mean(),
             (pl.col("gap_agents") < 0).mean().alias("short_share"),
             pl.when(pl.col("judged_calls").sum() > 0)
-            .then(pl.col("answered_in_target").sum() / pl.col("judged_calls").sum())
+            .then(pl.col("good_calls").sum() / pl.col("judged_calls").sum())
             .alias("measured_service_level"),
         )
         .sort("half_hour")

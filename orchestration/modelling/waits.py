@@ -255,13 +255,13 @@ def _judged(announcements: pl.DataFrame) -> pl.DataFrame:
 
 
 def score(
-    announcements: pl.DataFrame, *, quantile: float, by: Literal["hour_of_day", "hour"] = "hour_of_day"
+    announcements: pl.DataFrame, *, quantile: float, by: Literal["hour_of_day", "hour", "all"] = "hour_of_day"
 ) -> pl.DataFrame:
     """How well announcements of a quantile kept their word, per estimator, class and hour of coming in.
 
     In: the result of `announce`, or any frame with its columns `caller_class`, `queued_at`, `estimator`,
     `announced_seconds`, `wait_seconds`, `abandoned_after_seconds` (such as what an exchange itself announced). `by`: hour of
-    the day (0-23) or each hour of the calendar, both in the time zone of `queued_at`.
+    the day (0-23) or each hour of the calendar, both in the time zone of `queued_at`, or `all` hours together (`hour` null).
 
     Out: one row per `estimator`, `caller_class`, `hour` with
 
@@ -278,9 +278,14 @@ def score(
     """
     _check_quantile(quantile)
     _check_announcements(announcements)
-    if by not in ("hour_of_day", "hour"):
-        raise ValueError(f"by: {by!r} is neither hour_of_day nor hour")
-    hour = pl.col("queued_at").dt.hour() if by == "hour_of_day" else pl.col("queued_at").dt.truncate("1h")
+    hours = {
+        "hour_of_day": pl.col("queued_at").dt.hour(),
+        "hour": pl.col("queued_at").dt.truncate("1h"),
+        "all": pl.lit(None, dtype=pl.Int8),
+    }
+    if by not in hours:
+        raise ValueError(f"by: {by!r} is none of {', '.join(hours)}")
+    hour = hours[by]
     scored, covered = pl.col("is_scored"), pl.col("is_covered")
     over = pl.col("announced_seconds") - pl.col("wait_seconds")
     loss = pl.when(over >= 0).then((1 - quantile) * over).otherwise(-quantile * over)
@@ -317,10 +322,13 @@ def score(
     )
 
 
-def fairness(announcements: pl.DataFrame, *, seed: int, resamples: int = 2000, least_days: int = 5) -> pl.DataFrame:
+def fairness(
+    announcements: pl.DataFrame, *, seed: int, resamples: int = 2000, least_days: int = 5, least_calls: int = 1
+) -> pl.DataFrame:
     """Whether the announcement keeps its word to every class alike: the spread of coverage across classes.
 
-    In: as for `score`. Out: one row per `estimator` with `classes` (those with an answered and announced call), `n`,
+    In: as for `score`. Out: one row per `estimator` with `classes` (those with at least `least_calls` answered and announced
+    calls; the others are left out: thirteen calls that all kept their word would look like a class treated better), `n`,
     `lowest_class`, `lowest_coverage`, `highest_class`, `highest_coverage`, `spread` (highest - lowest), its 95 % interval
     `spread_low`, `spread_high`, and `spread_by_chance`: the 95th percentile of the spread that days like these show when
     all classes are in truth served alike. A spread is never negative, so its interval cannot answer that question:
@@ -334,11 +342,13 @@ def fairness(announcements: pl.DataFrame, *, seed: int, resamples: int = 2000, l
     _check_announcements(announcements)
     _check_count("resamples", resamples)
     _check_count("least_days", least_days)
+    _check_count("least_calls", least_calls)
     counted = (
         _judged(announcements)
         .filter("is_scored")
         .group_by("estimator", "caller_class", pl.col("queued_at").dt.date().alias("day"))
         .agg(pl.len().alias("n"), pl.col("is_covered").sum().alias("covered"))
+        .filter(pl.col("n").sum().over("estimator", "caller_class") >= least_calls)
         .sort("estimator", "caller_class", "day")
     )
     rows = []
@@ -383,3 +393,39 @@ def fairness(announcements: pl.DataFrame, *, seed: int, resamples: int = 2000, l
         "spread_by_chance": share,
     }
     return pl.DataFrame(rows, schema=schema)
+
+
+def exchange_announcements(calls: pl.DataFrame) -> pl.DataFrame:
+    """What the exchange itself announced, in the shape that `score` and `fairness` judge; estimator `exchange`.
+
+    In: `caller_class`, `queued_at`, `answered_at`, `abandoned_at` as for `announce`, and `announced_seconds` (null = nothing).
+    ValueError as for `announce`.
+    """
+    _check_calls(calls)
+    _need(calls, ("announced_seconds",))
+
+    def waited(end: str) -> pl.Expr:
+        return (pl.col(end) - pl.col("queued_at")).dt.total_microseconds() / _SECOND
+
+    return calls.with_row_index("call").select(
+        "call",
+        "caller_class",
+        "queued_at",
+        pl.lit("exchange").alias("estimator"),
+        pl.lit(None, dtype=pl.Float64).alias("estimate_seconds"),
+        pl.col("announced_seconds").cast(pl.Float64),
+        waited("answered_at").alias("wait_seconds"),
+        waited("abandoned_at").alias("abandoned_after_seconds"),
+    )
+
+
+def best_estimator(announcements: pl.DataFrame, *, quantile: float) -> str | None:
+    """The estimator of the lowest mean pinball loss, over the answered calls to which each of them announced something.
+
+    In: the result of `announce`. None when there is no such call; of equals the first of `ESTIMATORS`. ValueError as for `score`.
+    """
+    _check_announcements(announcements)
+    judged = _judged(announcements).filter(pl.col("is_scored").all().over("call"))
+    scored = score(judged.with_columns(pl.lit("*").alias("caller_class")), quantile=quantile, by="all")
+    loss = dict(scored.select("estimator", "pinball_loss_seconds").iter_rows())
+    return min((name for name in ESTIMATORS if name in loss), key=lambda name: loss[name], default=None)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import pytest
 
+from orchestration.settings import PROJECT_ROOT
 from tests.acceptance.conftest import RealHome, file_rows
 
 pytestmark = pytest.mark.real_data
@@ -175,6 +176,96 @@ def test_time_to_the_first_solution(real_home: RealHome, trail: dict[str, list[E
         solved = min(e.updated for e in events if e.line["ident_state"] in DONE)
         expected[number] = int((solved - opened).total_seconds()) if solved >= opened else None
     assert dict(real_home.rows(f"select ticket_id, first_resolution_seconds {TICKETS}")) == expected
+
+
+def explained(page: str, heading: str) -> dict[str, int]:
+    """Counts by reason of the table below a heading of docs/real-data.md."""
+    lines = page.split(f"### {heading}\n", 1)[1].splitlines()
+    start = next(number for number, line in enumerate(lines) if line.startswith("|---"))
+    found = {}
+    for line in lines[start + 1 :]:
+        if not line.startswith("|"):
+            break
+        reason, count, *_ = (cell.strip() for cell in line.strip("|").split("|"))
+        found[reason] = int(count.replace(",", ""))
+    return found
+
+
+@pytest.fixture(scope="module")
+def page() -> str:
+    return (PROJECT_ROOT / "docs" / "real-data.md").read_text(encoding="utf-8")
+
+
+def test_every_difference_in_reopenings_is_explained(
+    real_home: RealHome, trail: dict[str, list[Event]], last: dict[str, Event], page: str
+) -> None:
+    found = dict(real_home.rows(f"select ticket_id, reopen_count {TICKETS}"))
+    reasons: Counter[str] = Counter()
+    for number, event in last.items():
+        reported = int(event.line["reopen_count"])
+        if found[number] == reported:
+            reasons["equal, never reopened" if reported == 0 else "equal, reopened"] += 1
+        elif order_is_spoilt(trail[number]):
+            reasons["the numbers of its events contradict their times"] += 1
+        else:
+            reasons[f"unexplained: {number}"] += 1
+    assert reasons == explained(page, "Reopenings against `reopen_count`")
+
+
+def is_done(event: Event) -> bool:
+    return event.line["ident_state"] in DONE
+
+
+def order_is_spoilt(events: list[Event]) -> bool:
+    """By their times the events come in another order than by their numbers."""
+    by_time = [e.modifications for e in sorted(events, key=lambda e: (e.updated, e.modifications))]
+    return by_time != sorted(by_time)
+
+
+def test_every_difference_in_resolution_is_explained(
+    real_home: RealHome, trail: dict[str, list[Event]], last: dict[str, Event], page: str
+) -> None:
+    """When it was solved for the last time: by the events, and by the system's own `resolved_at`."""
+    rows = real_home.rows(f"select ticket_id, created_at, last_solved_at, full_resolution_seconds, is_solved {TICKETS}")
+    reasons: Counter[str] = Counter()
+    for number, created, solved, full_seconds, is_solved in rows:
+        events = sorted(trail[number], key=lambda e: (e.updated, e.modifications))
+        text = last[number].line["resolved_at"]
+        # Whatever its cause, the number of seconds is that of the instants beside it.
+        assert is_solved and solved is not None
+        assert full_seconds == (int((solved - created).total_seconds()) if solved >= created else None)
+        if text == "?":
+            became = [
+                now
+                for before, now in pairwise([None, *events])
+                if now and is_done(now) and not (before and is_done(before))
+            ]
+            assert solved == became[-1].updated
+            state = became[-1].line["ident_state"]
+            reasons[f"no `resolved_at`; by the events it became {state.lower()}"] += 1
+            continue
+        reported = moment(text)
+        while_resolved = [e.updated for e in events if e.line["ident_state"] == "Resolved"]
+        if solved == reported:
+            reasons["equal"] += 1
+        elif order_is_spoilt(events) and reported in while_resolved and reported < solved:
+            reasons["the numbers of its events contradict their times"] += 1
+        elif reported > solved and reported in while_resolved and solved in while_resolved:
+            reasons["`resolved_at` was moved by a later update of an incident that was resolved already"] += 1
+        else:
+            reasons[f"unexplained: {number}"] += 1
+    assert reasons == explained(page, "Resolution against `resolved_at`")
+
+
+def test_whether_the_promise_was_kept_is_what_the_source_says(
+    real_home: RealHome, last: dict[str, Event], page: str
+) -> None:
+    """`made_sla` is carried as the source reported it, beside and never instead of what is computed."""
+    found = dict(real_home.rows(f"select ticket_id, reported_sla_met {TICKETS}"))
+    assert found == {number: event.line["made_sla"] == "true" for number, event in last.items()}
+    assert Counter("kept" if kept else "broken" for kept in found.values()) == explained(
+        page, "`made_sla`, as reported"
+    )
 
 
 def test_channels(real_home: RealHome, last: dict[str, Event]) -> None:

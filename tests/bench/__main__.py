@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import random
 import resource
@@ -16,8 +17,10 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -26,8 +29,8 @@ from typing import Any
 import duckdb
 import yaml
 
-from dashboards.data.metrics import Filters, catalogue, metric_frame, metric_values
-from dashboards.data.snapshot import SnapshotStore
+from dashboards.data.metrics import Filters, Metric, catalogue, metric_frame, metric_values
+from dashboards.data.snapshot import REMEMBERED_ANSWERS, Snapshot, SnapshotStore
 from orchestration.settings import PROJECT_ROOT, Settings
 from orchestration.sources.declarations import load_declarations
 from orchestration.sources.files import load_inbox
@@ -157,47 +160,134 @@ def measure_refresh(extra: list[str], serving: bool = False) -> dict[str, Any]:
     }
 
 
-def measure_serving(home: Path, users: int = 20, seconds: float = 30.0, thinking: float = 5.0) -> dict[str, Any]:
-    """Users who ask for random slices of additive metrics and think in between; server time of each question."""
-    store = SnapshotStore(home / "serving")
-    snapshot = store.current()
-    metrics = [metric.name for metric in catalogue(snapshot).values() if metric.type != "percentile"]
+def _question_kinds(metrics: Mapping[str, Metric]) -> dict[str, list[str]]:
+    """Metrics by what answering them reads: daily sums, exact histograms, or rows (distinct counts)."""
+
+    def kinds(metric: Metric) -> set[str]:
+        own = {part.kind for part in metric.parts}
+        return own.union(*(kinds(metrics[of]) for of in metric.inputs.values()))
+
+    found: dict[str, list[str]] = {"additive": [], "percentile": [], "distinct": []}
+    for name, metric in metrics.items():
+        needed = kinds(metric)
+        found["distinct" if "distinct" in needed else "percentile" if "percentile" in needed else "additive"].append(
+            name
+        )
+    return found
+
+
+@dataclass(frozen=True)
+class _Question:
+    kind: str
+    metric: str
+    filters: Filters
+    grain: str | None
+    by: tuple[str, ...]
+
+    def ask(self, snapshot: Snapshot) -> float:
+        """Seconds until it is answered."""
+        started = time.monotonic()
+        if self.grain is None and not self.by:
+            metric_values(snapshot, [self.metric], self.filters)
+        else:
+            metric_frame(snapshot, [self.metric], by=self.by, grain=self.grain, filters=self.filters)
+        return time.monotonic() - started
+
+
+def _slices(snapshot: Snapshot) -> Callable[[random.Random, str, Metric], _Question]:
+    """Draws questions over random slices: days, units, a value of one or two dimensions, split by time or by a dimension."""
     last = snapshot.rows("select data_until from meta.snapshot")[0]["data_until"] or date.today()
     units = [
         row["org_unit_id"]
         for row in snapshot.rows("select org_unit_id from dim_org_units where unit_level in ('province', 'city')")
     ]
-    taken: list[float] = []
+    drawn_from = ("channel", "product_line", "customer_kind", "queue", "call_type", "ticket_kind", "priority")
+    values: dict[str, list[str]] = {}
+    for name in drawn_from:
+        tables = snapshot.rows(
+            "select table_name from information_schema.columns where table_schema = 'parts' and column_name = ? and table_name not like '%\\_\\_%' escape '\\'",
+            [name],
+        )
+        union = " union ".join(f'select "{name}" as value from parts."{row["table_name"]}"' for row in tables)
+        if tables:
+            values[name] = [
+                row["value"] for row in snapshot.rows(f"select value from ({union}) where value is not null")
+            ]
+
+    def draw(dice: random.Random, kind: str, metric: Metric) -> _Question:
+        known = [name for name in drawn_from if name in metric.dimensions and values.get(name)]
+        end = last - timedelta(days=dice.randrange(0, 60))
+        where = {
+            name: (dice.choice(values[name]),)
+            for name in dice.sample(known, min(len(known), dice.choice([0, 0, 1, 2])))
+        }
+        within = units and "org_unit_id" in metric.dimensions and dice.random() < 0.5
+        filters = Filters(
+            start=end - timedelta(days=dice.choice([1, 7, 30, 90, 365])),
+            end=end,
+            units=(dice.choice(units),) if within else (),
+            where=where,
+        )
+        shape = dice.choice(["value", "value", "course", "course", "split"])
+        return _Question(
+            kind,
+            metric.name,
+            filters,
+            dice.choice(["day", "week", "month"]) if shape == "course" else None,
+            (dice.choice(known),) if shape == "split" and known else (),
+        )
+
+    return draw
+
+
+def _summary(taken: Sequence[float]) -> dict[str, Any]:
+    ordered = sorted(taken)
+    if not ordered:
+        return {"questions": 0}
+    return {
+        "questions": len(ordered),
+        "median_ms": round(1000 * statistics.median(ordered), 1),
+        "p95_ms": round(1000 * ordered[math.ceil(0.95 * len(ordered)) - 1], 1),
+        "max_ms": round(1000 * ordered[-1], 1),
+    }
+
+
+def measure_serving(home: Path, users: int = 20, seconds: float = 90.0, thinking: float = 5.0) -> dict[str, Any]:
+    """Users who ask for random slices and think in between; time of each question, by what answering it reads.
+
+    Each question is of any kind with equal chance. `distinct_again`: the same distinct counts a second time, one after another, as
+    many as a version remembers.
+    """
+    store = SnapshotStore(home / "serving")
+    snapshot = store.current()
+    metrics = catalogue(snapshot)
+    kinds = {kind: names for kind, names in _question_kinds(metrics).items() if names}
+    draw = _slices(snapshot)
+    taken: list[tuple[_Question, float]] = []
     end = time.monotonic() + seconds
 
     def user(number: int) -> None:
         dice = random.Random(number)
         time.sleep(dice.random() * thinking)
         while time.monotonic() < end:
-            span = dice.choice([7, 30, 90, 365])
-            chosen = tuple(dice.sample(units, 1)) if units and dice.random() < 0.5 else ()
-            filters = Filters(start=last - timedelta(days=span), end=last, units=chosen)
-            started = time.monotonic()
-            if dice.random() < 0.5:
-                metric_values(snapshot, dice.sample(metrics, 1), filters)
-            else:
-                metric_frame(
-                    snapshot, dice.sample(metrics, 1), grain=dice.choice(["day", "week", "month"]), filters=filters
-                )
-            taken.append(time.monotonic() - started)
+            kind = dice.choice(sorted(kinds))
+            question = draw(dice, kind, metrics[dice.choice(kinds[kind])])
+            taken.append((question, question.ask(snapshot)))
             time.sleep(thinking)
 
-    threads = [threading.Thread(target=user, args=(number,)) for number in range(users)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(users) as pool:
+        for done in [pool.submit(user, number) for number in range(users)]:
+            done.result()
+    distinct = [question for question, _ in taken if question.kind == "distinct"]
+    again = [question.ask(snapshot) for question in distinct[-(REMEMBERED_ANSWERS // 4) :]]
+    found = {kind: _summary([one for question, one in taken if question.kind == kind]) for kind in kinds}
     store.close()
-    ordered = sorted(taken)
     return {
-        "questions": len(ordered),
-        "median_ms": round(1000 * statistics.median(ordered), 1),
-        "p95_ms": round(1000 * ordered[int(0.95 * (len(ordered) - 1))], 1),
+        "users": users,
+        "thinking_seconds": thinking,
+        "all": _summary([one for _, one in taken]),
+        **found,
+        "distinct_again": _summary(again),
         "peak_megabytes": _peak_megabytes(),
     }
 

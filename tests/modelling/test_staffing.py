@@ -560,6 +560,7 @@ def queue_days(**columns: object) -> pl.DataFrame:
         "answered": [100, 0],
         "answered_in_target": [88, 0],
         "abandoned": [0, 0],
+        "abandoned_in_target": [0, 0],
         "waited_seconds": [780, 0],
         "handled": [100, 0],
         "handling_seconds": [18_000, 0],
@@ -595,6 +596,47 @@ def test_a_queue_that_loses_callers_is_planned_with_their_patience() -> None:
     (row, _) = staffing.staff_queue(lost, "hotline", service_level=0.8, target_seconds=20).to_dicts()
     assert row["required_agents"] == 12
     assert row["measured_service_level"] == 0.88
+
+
+@pytest.mark.parametrize(
+    ("definition", "good", "base"),
+    [("abandons_bad", 60, 100), ("abandons_good", 65, 100), ("answered_only", 60, 80), ("early_ignored", 60, 95)],
+)
+def test_measured_and_expected_are_of_one_definition(
+    definition: staffing.ServiceLevelDefinition, good: int, base: int
+) -> None:
+    """80 answered, 60 of them in time; 20 given up, 5 of them in time."""
+    lost = queue_days(
+        answered=[80, 0],
+        answered_in_target=[60, 0],
+        abandoned=[20, 0],
+        abandoned_in_target=[5, 0],
+        waited_seconds=[2400, 0],
+    )
+    found = staffing.staff_queue(lost, "q", service_level=0.8, target_seconds=20, definition=definition)
+    (row, _) = found.to_dicts()
+    assert (row["good_calls"], row["judged_calls"], row["measured_service_level"]) == (good, base, good / base)
+    expected = staffing.performance(100, 180 * 100 / 100, 14, target_seconds=20, patience_seconds=120)
+    assert row["expected_service_level"] == pytest.approx(float(expected.service_level(definition)))
+    (day,) = staffing.typical_day(found).to_dicts()
+    assert day["measured_service_level"] == good / base
+
+
+def test_the_model_is_the_one_that_is_asked_for() -> None:
+    """100 calls of 180 s: 14 agents if callers wait for ever; with their patience of 120 s, 12; and 80 % find a free line of 11."""
+    lost = queue_days(
+        answered=[80, 0], abandoned=[20, 0], waited_seconds=[2400, 0], handled=[80, 0], handling_seconds=[80 * 180, 0]
+    )
+    needed = {
+        model: staffing.staff_queue(lost, "q", service_level=0.8, target_seconds=20, model=model)["required_agents"][0]
+        for model in ("erlang_a", "erlang_b", "erlang_c")
+    }
+    lines = next(n for n in range(1, 99) if 1 - float(staffing.erlang_b(10, n)) >= 0.8)
+    assert needed == {"erlang_a": 12, "erlang_b": lines, "erlang_c": 14}
+    with pytest.raises(ValueError, match="model: 'erlang' is none of"):
+        staffing.staff_queue(lost, "q", service_level=0.8, target_seconds=20, model="erlang")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="definition: 'good' is none of"):
+        staffing.staff_queue(lost, "q", service_level=0.8, target_seconds=20, definition="good")  # type: ignore[arg-type]
 
 
 def test_a_queue_without_a_roster_or_without_answers() -> None:

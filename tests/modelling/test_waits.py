@@ -362,6 +362,67 @@ def test_hours_are_those_of_the_clock_of_the_frame() -> None:
     assert waits.score(frame, quantile=0.9, by="hour")["hour"].to_list() == [START, START + timedelta(days=1)]
 
 
+def test_all_hours_together_are_the_hours_rolled_up() -> None:
+    announced = waits.announce(log(3000, 5, classes=("gold", "iron")), quantile=0.9)
+    whole, hours = (waits.score(announced, quantile=0.9, by=by) for by in ("all", "hour_of_day"))  # type: ignore[arg-type]
+    assert whole.height == 6 and whole["hour"].null_count() == 6
+    for row in whole.to_dicts():
+        own = hours.filter(pl.col("estimator") == row["estimator"], pl.col("caller_class") == row["caller_class"])
+        assert own.height > 5
+        for name in ("n", "abandoned", "unannounced"):
+            assert own[name].sum() == row[name]
+        for name in ("coverage", "pinball_loss_seconds", "bias_seconds"):
+            assert (own[name] * own["n"]).sum() / row["n"] == pytest.approx(row[name])
+
+
+def test_the_best_estimator_is_judged_by_the_calls_to_which_all_announced() -> None:
+    """Last to enter service lies worst on the one call that all three told of; on its own call it was exact."""
+    rows = [
+        (0, "queue_length", 10.0, 10.0), (0, "last_to_enter_service", 50.0, 10.0), (0, "head_of_line", 30.0, 10.0),
+        (1, "queue_length", None, 99.0), (1, "last_to_enter_service", 99.0, 99.0), (1, "head_of_line", None, 99.0),
+    ]  # fmt: skip
+    frame = pl.DataFrame(
+        {
+            "call": [call for call, *_ in rows],
+            "caller_class": ["gold"] * 6,
+            "queued_at": [START] * 6,
+            "estimator": [name for _, name, *_ in rows],
+            "announced_seconds": [told for *_, told, _ in rows],
+            "wait_seconds": [waited for *_, waited in rows],
+            "abandoned_after_seconds": [None] * 6,
+        }
+    )
+    assert waits.best_estimator(frame, quantile=0.5) == "queue_length"
+    worse = frame.with_columns(
+        pl.when(pl.col("estimator") == "queue_length")
+        .then(1000.0)
+        .otherwise("announced_seconds")
+        .alias("announced_seconds")
+    )
+    assert waits.best_estimator(worse.filter(pl.col("call") == 0), quantile=0.5) == "head_of_line"
+    assert waits.best_estimator(frame.filter(pl.col("call") == 1), quantile=0.5) is None
+
+
+def test_what_the_exchange_announced_is_judged_alike() -> None:
+    calls = calls_of([("gold", 0, 10, None), ("gold", 1, None, 4), ("gold", 2, 8, None)]).with_columns(
+        pl.Series("announced_seconds", [10, 3, None])
+    )
+    found = waits.exchange_announcements(calls)
+    assert found.select("announced_seconds", "wait_seconds", "abandoned_after_seconds").rows() == [
+        (10, 10, None), (3, None, 4), (None, 8, None),
+    ]  # fmt: skip
+    (row,) = waits.score(found, quantile=0.9).to_dicts()
+    assert (row["estimator"], row["n"], row["coverage"], row["abandoned"], row["unannounced"]) == (
+        "exchange",
+        1,
+        1,
+        1,
+        1,
+    )
+    with pytest.raises(ValueError, match="announced_seconds: the frame has no such column"):
+        waits.exchange_announcements(calls.drop("announced_seconds"))
+
+
 @given(st.floats(0, 100), st.floats(0.05, 0.95))
 def test_the_quantile_itself_has_the_least_pinball_loss(shift: float, quantile: float) -> None:
     waited = np.arange(1.0, 101.0)
@@ -394,6 +455,16 @@ def test_fairness_by_hand() -> None:
     assert (found["classes"], found["n"]) == (2, 3), "a class whose callers all gave up has no coverage"
     assert (found["lowest_class"], found["highest_class"], found["spread"]) == ("gold", "iron", 0.5)
     assert [found[name] for name in ("spread_low", "spread_high", "spread_by_chance")] == [None] * 3, "one day only"
+
+
+def test_a_class_of_few_calls_is_not_compared() -> None:
+    frame = told(*[("gold", 0, 9, 1, None)] * 3, *[("iron", 0, 9, 99, None)] * 3, ("tin", 0, 9, 1, None))
+    few = waits.fairness(frame, seed=1, least_calls=3).row(0, named=True)
+    assert (few["classes"], few["n"], few["spread"]) == (2, 6, 1.0)
+    assert waits.fairness(frame, seed=1)["classes"].to_list() == [3]
+    assert waits.fairness(frame, seed=1, least_calls=4).height == 0
+    with pytest.raises(ValueError, match="least_calls: 0 is below 1"):
+        waits.fairness(frame, seed=1, least_calls=0)
 
 
 def test_one_class_has_no_spread() -> None:
@@ -513,7 +584,7 @@ def test_wrong_parameters_are_refused(change: dict[str, float], message: str) ->
 
 
 def test_wrong_questions_of_the_score_are_refused() -> None:
-    with pytest.raises(ValueError, match="by: 'week' is neither"):
+    with pytest.raises(ValueError, match="by: 'week' is none of"):
         waits.score(told(), quantile=0.9, by="week")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="quantile: 1 is not"):
         waits.score(told(), quantile=1.0)

@@ -1,7 +1,8 @@
 {{ config(enabled='anonymous_bank_calls' in var('sources')) }}
 
 -- A call's line unrolled into its steps: into and out of the voice unit, into the queue, its end there, service. The times of the
--- answer and of the queue's end come from two clocks a second or two apart; the wait is the queue's own count.
+-- answer and of the queue's end come from two clocks a second or two apart; the wait is the queue's own count. Where the service clock has
+-- the answer before the queue was entered (73 calls), the call was answered when the queue ended: it was in the queue once and not answered past it.
 -- Service times of a call that no agent took (hung up, phantom) are kept as a step that no metric reads.
 with steps as (
     {{ bank_call_steps(source('anonymous_bank_calls', 'calls')) }}
@@ -61,7 +62,7 @@ ended_waiting as (
     select
         call_key || '/3' as call_event_id,
         call_key as call_id,
-        {{ local_to_utc("case when outcome = 'AGENT' then coalesce(served_from, left_queue_at, left_vru_at) else left_queue_at end", 'Asia/Jerusalem') }} as occurred_at,
+        {{ local_to_utc("case when outcome <> 'AGENT' or served_from < queued_at then left_queue_at else coalesce(served_from, left_queue_at, left_vru_at) end", 'Asia/Jerusalem') }} as occurred_at,
         concat_ws(' ', date, vru_exit) as occurred_at__raw,
         3 as _sub_record,
         case outcome when 'AGENT' then 'answered' when 'HANG' then 'abandoned' else 'other' end as event_kind,
