@@ -24,6 +24,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from orchestration.settings import PROJECT_ROOT, Settings, SettingsError, load_settings
@@ -63,7 +64,9 @@ def _fail(message: object, code: int) -> NoReturn:
 
 
 def _escaped(message: object) -> str:
-    return str(message).replace("[", "\\[")
+    """Text for the terminal: neither markup nor control characters of a file's name or content take effect."""
+    text = "".join(sign if sign.isprintable() or sign in "\n\t" else repr(sign)[1:-1] for sign in str(message))
+    return escape(text)
 
 
 def _settings() -> Settings:
