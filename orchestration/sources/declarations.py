@@ -39,6 +39,7 @@ TABLE_OPTIONS = {
     "delimiter": "delimited: one character; default: found from the file",
     "quote": 'delimited: the quoting character, or an empty string for none; default: "',
     "header": "delimited, excel: whether the first line names the columns; default: true",
+    "count": "fixed_width: what start and width count: characters (default), or bytes of the file's encoding, in which 客 is two in GB18030",
     "skip_lines": "delimited, fixed_width, excel: lines (rows) to skip before anything else; default: 0",
     "sheet": "excel: name of the sheet; default: the first",
     "delivery": "delta: rows add up; snapshot: what is absent from the newest delivery is deleted",
@@ -86,6 +87,7 @@ class TableDeclaration:
     delimiter: str | None = None
     quote: str = '"'
     header: bool = True
+    count: str = "characters"
     skip_lines: int = 0
     sheet: str | None = None
     allow_empty_snapshot: bool = False
@@ -227,6 +229,7 @@ def _table(path: Path, source: str, name: str, found: Any) -> TableDeclaration:
         raise _refuse(
             path, where, f"encoding: {encoding!r} is none that is known; write auto, utf-8, gb18030, big5, latin-1 …"
         )
+    count = _one_of(path, where, {"count": options.get("count", "characters")}, "count", ("characters", "bytes"))
     skip_lines = _typed(path, where, options, "skip_lines", int, 0)
     if skip_lines < 0:
         raise _refuse(path, where, f"skip_lines: {skip_lines} is negative")
@@ -250,6 +253,7 @@ def _table(path: Path, source: str, name: str, found: Any) -> TableDeclaration:
         delimiter=delimiter,
         quote=quote,
         header=_typed(path, where, options, "header", bool, True),
+        count=count,
         skip_lines=skip_lines,
         sheet=_typed(path, where, options, "sheet", str, None),
         allow_empty_snapshot=_typed(path, where, options, "allow_empty_snapshot", bool, False),

@@ -34,7 +34,7 @@ from orchestration.sources.records import Damaged, Record
 
 _IGNORED_SUFFIXES = (".tmp", ".part", ".partial", ".crdownload")
 _MAX_WORKBOOK_BYTES = 2 << 30
-_WORKBOOK_ERRORS = (
+WORKBOOK_ERRORS = (
     zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, SyntaxError, LookupError, ValueError, TypeError, AttributeError,
 )  # fmt: skip
 """What openpyxl lets through when a workbook is damaged; a damaged XML part is a SyntaxError."""
@@ -423,7 +423,7 @@ class _Loader:
         lines = records.text_lines(path, header.skip, lambda number: self._reject_path(file_id, number))
         if table.format == "fixed_width":
             spans = [(column.start or 1, column.width or 1) for column in table.columns]
-            found = records.fixed_width_records(lines, spans)
+            found = records.fixed_width_records(lines, spans, encoding if table.count == "bytes" else None)
         else:
             found = records.delimited_records(lines, len(header.columns), separator, table.quote)
         rows, damaged = self._insert_records(item, file_id, header.columns, found)
@@ -555,7 +555,7 @@ class _Loader:
                 unpacked = sum(info.file_size for info in archive.infolist())
             if unpacked <= _MAX_WORKBOOK_BYTES:
                 book = openpyxl.load_workbook(path, read_only=True, data_only=True)
-        except _WORKBOOK_ERRORS as error:
+        except WORKBOOK_ERRORS as error:
             raise _no_workbook(error) from None
         if unpacked > _MAX_WORKBOOK_BYTES:
             raise FileRefused(f"the workbook unpacks to more than {_MAX_WORKBOOK_BYTES:,} bytes; send it as CSV.")
@@ -654,7 +654,7 @@ def _sheet_rows(sheet: Any, skip: int) -> Iterator[tuple[object, ...]]:
         for number, values in enumerate(sheet.iter_rows(values_only=True)):
             if number >= skip and any(value is not None for value in values):
                 yield values
-    except _WORKBOOK_ERRORS as error:
+    except WORKBOOK_ERRORS as error:
         raise _no_workbook(error) from None
 
 

@@ -76,7 +76,7 @@ _LONGEST_FIRST = sorted(_CHINESE, key=len, reverse=True)
 
 COLUMN_NAMES: dict[str, tuple[str, ...]] = {
     "org_unit_id": ("branch", "office", "department", "province", "unit_code", "营业厅", "部门", "省份", "所属机构"),
-    "agent_id": ("assigned_to", "handled_by", "agent_no", "处理人", "受理人"),
+    "agent_id": ("owner", "owner_id", "assigned_to", "handled_by", "agent_no", "处理人", "受理人"),
     "ticket_kind": ("request_type", "contact_reason", "诉求类型", "业务类型"),
     "ticket_status": ("status", "state", "处理状态"),
     "priority": ("urgency", "severity", "紧急程度"),
@@ -105,6 +105,8 @@ COLUMN_NAMES: dict[str, tuple[str, ...]] = {
     "talk_seconds": ("duration", "call_duration", "通话时长"),
     "hold_seconds": ("保持时长",),
     "wrap_up_seconds": ("acw_seconds", "after_call_work", "话后时长", "整理时长"),
+    "started_at": ("call_time", "呼入时间", "来电时间", "呼叫时间", "进线时间"),
+    "ended_at": ("hangup_time", "hung_up_at", "挂断时间", "挂机时间"),
     "answered_at": ("pickup_time", "接听时间", "应答时间"),
     "occurred_at": (
         "event_time",
@@ -127,7 +129,7 @@ COLUMN_NAMES: dict[str, tuple[str, ...]] = {
     "customer_name": ("name", "full_name", "姓名", "客户名称"),
     "agent_name": ("name", "full_name", "姓名", "坐席姓名"),
     "unit_name": ("name", "department_name", "名称", "部门名称", "机构名称"),
-    "region": ("city", "area", "address", "district", "地区", "城市", "地址"),
+    "region": ("city", "area", "address", "district", "地区", "城市", "地址", "所在城市", "所在地区"),
     "birth_date": ("birthday", "dob", "出生日期", "生日"),
     "customer_since": ("registered_at", "created_at", "joined_on", "注册时间", "入网时间", "入网日期"),
     "monthly_fee": ("price", "fee", "rent", "月费", "月租"),

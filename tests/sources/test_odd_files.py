@@ -263,3 +263,19 @@ def test_a_time_zone_that_does_not_exist(desk: Desk) -> None:
     path.write_text(path.read_text() + "time_zone: Mars/Phobos\n")
     with pytest.raises(DeclarationError, match=r"desk\.yml: time_zone: 'Mars/Phobos' is no time zone"):
         desk.load()
+
+
+def test_fixed_width_that_counts_bytes(desk: Desk) -> None:
+    """As mainframes do: a Chinese character is two columns wide in GB18030."""
+    columns = {"id": {"start": 1, "width": 5}, "day": {"start": 6, "width": 8}, "n": {"start": 14, "width": 3}}
+    wide = TABLES["wide"] | {"columns": columns, "count": "bytes", "encoding": "gb18030"}
+    desk.declare(TABLES | {"wide": wide})
+    rows = [("1", "客户满意", "7"), ("2", "客a", "8"), ("3", "abcdefgh", "9")]
+    lines = [a.encode().ljust(5) + b.encode("gb18030").ljust(8) + c.encode().rjust(3) for a, b, c in rows]
+    lines.append(b"4    a" + "客户满意".encode("gb18030") + b" 1")  # the day would end within a character
+    desk.deliver("a.fwf", b"\r\n".join(lines) + b"\r\n")
+    assert [(r.status, r.rows, r.damaged) for r in desk.load().files] == [("loaded", 4, 1)]
+    assert desk.ask("select id, day, n from raw_desk.wide where _problem is null order by id") == rows
+    assert desk.ask("select _problem from raw_desk.wide where _problem is not null") == [
+        ("a field ends within a character of gb18030",)
+    ]
