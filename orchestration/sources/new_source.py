@@ -19,6 +19,7 @@ from pathlib import Path
 
 import duckdb
 import openpyxl
+import pyarrow as pa
 import yaml
 
 from orchestration.contracts import Feed, FeedColumn, load_contracts
@@ -368,7 +369,7 @@ def _title_rows(content: Path) -> int:
 
 
 def _title_lines(lines: Sequence[str]) -> int:
-    """Lines before the header that have not its delimiter, when the lines after it agree on their fields."""
+    """Lines before the header that have at most half its delimiters, when the lines after it agree on their fields."""
     filled = [line for line in lines if line.strip()]
     if len(filled) < 4:
         return 0
@@ -376,7 +377,9 @@ def _title_lines(lines: Sequence[str]) -> int:
     most = Counter(line.count(delimiter) for line in filled[len(filled) // 2 :]).most_common(1)[0][0]
     first = next((number for number, line in enumerate(lines) if most and line.count(delimiter) >= most), 0)
     titles = [line for line in lines[:first] if line.strip()]
-    if first > _TITLES_WITHIN or any(line.count(delimiter) or line.lower().startswith("sep=") for line in titles):
+    if first > _TITLES_WITHIN or any(
+        line.count(delimiter) > most / 2 or line.lower().startswith("sep=") for line in titles
+    ):
         return 0
     return first if titles else 0
 
@@ -531,13 +534,15 @@ def _parsing(connection: duckdb.DuckDBPyConnection, values: Sequence[str]) -> di
         or not values
     ):
         return found
+    # As an Arrow table: a list of thousands of texts as a parameter costs the driver a look for a module a text.
+    connection.register("sample", pa.table({"i": range(len(values)), "value": list(values)}))
     for name in [date + clock for date in _DATES for clock in _CLOCKS]:
         rows = connection.execute(
-            "select i from (select unnest($values) as value, unnest(range(len($values))) as i) where try_strptime(value, $name) >= timestamp '1900-01-01'",
-            {"values": list(values), "name": name},
+            "select i from sample where try_strptime(value, ?) >= timestamp '1900-01-01'", [name]
         ).fetchall()
         if rows:
             found[name] = {int(row[0]) for row in rows}
+    connection.unregister("sample")
     return found
 
 
