@@ -800,8 +800,20 @@ def source_new(
 
 
 def main() -> None:
-    """Entry of the `csatlas` script."""
-    app()
+    """Entry of the `csatlas` script: a disk or folder that refuses is told in words, like everything else."""
+    try:
+        app()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        if error.filename is None and error.errno is None:
+            raise  # not from the operating system
+        where = "" if error.filename is None else f" {error.filename}:"
+        err.print(
+            f"[bold red]csatlas:[/]{_escaped(where)} {_escaped(error.strerror or error)}. All state lies below CSATLAS_HOME: it must be a folder that"
+            " this user may write to, on a disk with room. `csatlas doctor` looks at it."
+        )
+        sys.exit(EXIT_FAILED)
 
 
 if __name__ == "__main__":

@@ -245,10 +245,28 @@ def test_wrong_questions_are_answered_in_words(demo_home: Path, arguments: list[
     assert "Traceback" not in done.stderr
 
 
-def test_settings_are_checked(tmp_path: Path) -> None:
-    done = csatlas(tmp_path, "status", env={"CSATLAS_PORT": "many"})
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("CSATLAS_PORT", "many"), ("CSATLAS_PORT", "0"), ("CSATLAS_MEMORY_LIMIT", "lots"), ("CSATLAS_MEMORY_LIMIT", "-5GB"),
+        ("CSATLAS_MEMORY_LIMIT", "0GB"), ("CSATLAS_TIME_ZONE", "Mars/Phobos"), ("CSATLAS_TIME_ZONE", "../../etc/passwd"),
+        ("CSATLAS_SCHEDULE", "every night"), ("CSATLAS_SCHEDULE", "30 2 * *"), ("CSATLAS_HOME", "/dev/null"), ("CSATLAS_THREADS", "99999"),
+    ],
+)  # fmt: skip
+def test_settings_are_checked(tmp_path: Path, name: str, value: str) -> None:
+    done = csatlas(tmp_path, "status", env={name: value})
     assert done.returncode == 2
-    assert "CSATLAS_PORT" in done.stderr
+    assert name in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("command", ["refresh", "demo", "doctor"])
+def test_a_home_that_cannot_be_made_is_told_in_words(tmp_path: Path, command: str) -> None:
+    (tmp_path / "file").write_text("no folder")
+    done = csatlas(tmp_path / "file" / "home", command)
+    assert done.returncode in (1, 2), done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+    assert "CSATLAS_HOME" in done.stdout + done.stderr
 
 
 @pytest.mark.slow
