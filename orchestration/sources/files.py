@@ -248,7 +248,7 @@ class _Loader:
         table = item.table
         try:
             before = item.path.stat()
-            sha256 = self.ledger.content_of(item.path, before.st_size, before.st_mtime_ns, reading.sha256_of)
+            sha256 = self.ledger.content_of(item.path, before, reading.sha256_of)
         except OSError as error:
             message = f"cannot be read ({error.strerror}); check its rights, it is tried again at the next load"
             return FileResult(table.source, table.name, item.name, "refused", item.delivery, message=message)
