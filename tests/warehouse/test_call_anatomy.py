@@ -150,6 +150,31 @@ def test_every_number_of_the_day(snapshot: Snapshot) -> None:
     assert found == pytest.approx(expected)
 
 
+def test_who_gets_the_credit_after_a_transfer(snapshot: Snapshot) -> None:
+    """The whole way went from A01001 to A01003."""
+    day = Filters(start=date(2026, 1, 5), end=date(2026, 1, 5))
+    names = ["calls_credited_to_last_agent", "calls_credited_to_every_agent", "calls_credited_in_shares"]
+    found = metric_frame(snapshot, names, by=["agent_id"], filters=day)
+    assert {(row["metric"], row["agent_id"]): row["value"] for row in found.to_dicts() if row["agent_id"]} == {
+        ("calls_credited_to_last_agent", "A01001"): 2, ("calls_credited_to_last_agent", "A01003"): 1,
+        ("calls_credited_to_every_agent", "A01001"): 3, ("calls_credited_to_every_agent", "A01003"): 1,
+        ("calls_credited_in_shares", "A01001"): 2.5, ("calls_credited_in_shares", "A01003"): 0.5,
+    }  # fmt: skip
+    assert {name: one.value for name, one in metric_values(snapshot, names, day).items()} == dict(
+        zip(names, (3, 4, 3), strict=True)
+    )
+
+
+def test_bins_of_the_wait_are_half_open(snapshot: Snapshot) -> None:
+    rows = snapshot.rows(
+        "select call_id, wait_bucket from fct_calls where started_on = '2026-01-05' and is_offered order by wait_seconds nulls last"
+    )
+    assert [tuple(row.values()) for row in rows] == [
+        ("short", "[0,5)"), ("simple", "[5,10)"), ("whole_way", "[20,30)"), ("lost", "[30,60)"), ("called_back", "[60,120)"),
+        ("voicemail", "[600,)"), ("past_the_queue", None),
+    ]  # fmt: skip
+
+
 def test_drop_off_and_opt_out_by_node(snapshot: Snapshot) -> None:
     found = metric_frame(snapshot, ["menu_drop_off_rate", "menu_opt_out_rate"], by=["node"], filters=Filters())
     rows = {(row["metric"], row["node"]): (row["numerator"], row["denominator"]) for row in found.to_dicts()}

@@ -74,3 +74,14 @@
         {%- endfor %}
     )
 {%- endmacro %}
+
+{#- Bin of a wait for histograms: half-open, so that 5 seconds lie in [5,10). -#}
+{% macro wait_bucket(seconds) -%}
+    {%- set edges = [0, 5, 10, 20, 30, 60, 120, 300, 600] -%}
+    case
+        {%- for edge in edges[1:] %}
+        when {{ seconds }} < {{ edge }} then '[{{ edges[loop.index0] }},{{ edge }})'
+        {%- endfor %}
+        when {{ seconds }} >= {{ edges[-1] }} then '[{{ edges[-1] }},)'
+    end
+{%- endmacro %}

@@ -69,6 +69,7 @@ select
     short_abandon_seconds,
     cast(announced_wait_seconds as integer) as announced_wait_seconds,
     cast(case when wait_seconds >= 0 then wait_seconds end as integer) as wait_seconds,
+    {{ wait_bucket('case when wait_seconds >= 0 then wait_seconds end') }} as wait_bucket,
     cast(ivr_seconds as integer) as ivr_seconds,
     cast(case when talk_seconds >= 0 then talk_seconds end as integer) as talk_seconds,
     cast(hold_seconds as integer) as hold_seconds,
