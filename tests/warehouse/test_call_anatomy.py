@@ -175,6 +175,11 @@ def test_bins_of_the_wait_are_half_open(snapshot: Snapshot) -> None:
     ]  # fmt: skip
 
 
+def test_contacts_of_nobody_are_known_to_be_so(snapshot: Snapshot) -> None:
+    found = metric_values(snapshot, ["identification_rate", "contacts"], Filters())
+    assert (found["identification_rate"].numerator, found["contacts"].value) == (2, 9)
+
+
 def test_drop_off_and_opt_out_by_node(snapshot: Snapshot) -> None:
     found = metric_frame(snapshot, ["menu_drop_off_rate", "menu_opt_out_rate"], by=["node"], filters=Filters())
     rows = {(row["metric"], row["node"]): (row["numerator"], row["denominator"]) for row in found.to_dicts()}

@@ -123,7 +123,9 @@ def test_which_answers_came_after_which_hand_overs(snapshot: Snapshot) -> None:
         ("csat_after_hand_over", 2, 3), ("csat_without_hand_over", 1, 2),
         ("csat_after_noted_hand_over", 1, 1), ("csat_after_unnoted_hand_over", 1, 2),
         ("csat_after_shift_hand_over", 0, 1), ("csat_after_other_hand_over", 2, 2),
-        ("fcr_said_by_customers", 5, 7),
+        ("fcr_said_by_customers", 5, 7), ("survey_response_rate", 9, 9),
+        # One of six by agents whose roster is known.
+        ("shift_hand_over_share", 1, 6),
     ],
 )  # fmt: skip
 def test_side_by_side(snapshot: Snapshot, name: str, numerator: int, denominator: int) -> None:
@@ -131,6 +133,13 @@ def test_side_by_side(snapshot: Snapshot, name: str, numerator: int, denominator
     assert (found.numerator, found.denominator, found.n) == (numerator, denominator, denominator)
     assert found.low is not None and found.high is not None
     assert found.low <= numerator / denominator <= found.high
+
+
+def test_the_mean_answer_on_a_hundred(snapshot: Snapshot) -> None:
+    answers = [satisfaction for *_, satisfaction, _ in ANSWERS]
+    found = metric_value(snapshot, "csat_mean", Filters())
+    assert found.value == pytest.approx((sum(answers) / 9 - 1) / 4 * 100)
+    assert metric_value(snapshot, "csat_answers", Filters()).value == 9
 
 
 def test_the_gaps(snapshot: Snapshot) -> None:

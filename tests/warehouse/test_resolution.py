@@ -153,5 +153,5 @@ def test_the_times_of_three_tickets(snapshot: Snapshot) -> None:
         "requester_wait_mean": (5 + 4) / 2 * HOUR, "requester_wait_median": 4 * HOUR, "requester_wait_business_mean": 4 * HOUR,
         "requester_wait_business_median": 4 * HOUR, "agent_wait_mean": HOUR, "work_time_mean": (5 + 2) / 2 * HOUR, "hold_time_mean": HOUR,
         "one_touch_rate": 1 / 2, "one_touch_rate_net": 1 / 1, "reopen_rate": 1 / 2, "reopen_rate_of_solved_now": 1 / 2,
-        "backlog_opened": 3, "backlog_solved": 3, "backlog_reopened": 1, "backlog_change": 1,
+        "repeat_contact_rate_same_issue_30d": 0 / 3, "backlog_opened": 3, "backlog_solved": 3, "backlog_reopened": 1, "backlog_change": 1,
     })  # fmt: skip

@@ -250,6 +250,7 @@ def test_forty_violated_and_sixty_in_time_are_sixty_of_a_hundred(
     assert parts("sla_attainment", "policy = 'share'") == (60, 100)
     assert parts("sla_attainment_first_reply", "policy = 'share'") == (60, 100)
     assert parts("sla_attainment_resolution", "policy = 'share'") == (0, 0)
+    assert parts("sla_attainment_next_reply", "policy = 'turns'") == (0, 2)
     # edge: met 1; breached edge_late, solved_too_late, overdue; merged is out of the base, the others are running or not applicable.
     assert parts("sla_attainment", "policy = 'edge'") == (1, 4)
     assert parts("sla_breaches", "policy in ('share', 'edge')") == (43,)
