@@ -3,7 +3,10 @@
 with targets as (
     select
         *,
-        concat_ws(',', coalesce(queue, ''), coalesce(org_unit_id, ''), coalesce(cast(target_seconds as varchar), ''), coalesce(cast(short_abandon_seconds as varchar), ''), coalesce(cast(valid_from as varchar), '')) as line
+        concat_ws(
+            ',', coalesce(queue, ''), coalesce(org_unit_id, ''), coalesce(cast(target_seconds as varchar), ''),
+            coalesce(cast(short_abandon_seconds as varchar), ''), coalesce(cast(valid_from as varchar), '')
+        ) as line
     from {{ ref('service_level_targets') }}
 ),
 
@@ -48,7 +51,8 @@ wrong as (
         'service_level_targets' as seed,
         '*,*,20,5,' as line,
         'is missing: one line has to hold for every queue and unit from the first day (its seconds are yours).' as trouble
-    where not exists (select 1 from targets where targets.queue = '*' and targets.org_unit_id = '*' and targets.valid_from is null)
+    from targets
+    having count(*) filter (where queue = '*' and org_unit_id = '*' and valid_from is null) = 0
     union all
     select
         'level_one_scope' as seed,
@@ -74,8 +78,8 @@ wrong as (
 )
 
 select
-    seed,
-    line,
-    trouble
+    wrong.seed,
+    wrong.line,
+    wrong.trouble
 from wrong
 where {{ refused_with(message) }}
