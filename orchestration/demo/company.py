@@ -183,7 +183,8 @@ def _run(plan: Plan, inbox: Path, until: int, only: int | None, progress: Progre
         if month == 0:
             box.add("zendesk.groups", desk.groups())
             box.add("crm.external_measures", systems.external_measures())
-        handled = _calls(plan, box, roster, customers.frame(), arrivals, joined.contacts, first, nxt)
+        handled, marked = _calls(plan, box, roster, customers.frame(), arrivals, joined.contacts, first, nxt)
+        record.calls(marked)
         answers = surveys.month(customers, joined, handled, tickets, world.grievance, active)
         survey_truth: Table = answers.pop("truth")  # type: ignore[assignment]
         for table, frame in answers.items():
@@ -247,13 +248,14 @@ def _calls(
     contacts: Table,
     first: int,
     stop: int,
-) -> Table:
-    """Simulate the month's calls, log them, and return the answered ones that belong to a contact.
+) -> tuple[Table, Table]:
+    """Simulate the month's calls, log them, and return the answered ones that belong to a contact, and those that agents marked as nobody's.
 
     The whole month is simulated even when only its beginning is delivered: what is drawn from its calls (who is
     surveyed, who is reviewed) must not depend on how far the files reach.
     """
     handled: list[Table] = []
+    marked: list[Table] = []
     for days in telephony.day_chunks(arrivals, first, stop):
         base, leg = telephony.simulate_days(plan, roster, arrivals, days)
         written = (
@@ -275,7 +277,8 @@ def _calls(
             box.stream("crm.rosters", systems.roster_rows(plan, duty))
             box.stream("crm.agent_states", systems.state_rows(plan, duty, leg if plan.call_detail == "full" else {}))
         handled.append(_handled(plan, base, leg, contacts))
-    return stack(handled) if handled else {}
+        marked.append(telephony.marked_calls(base, leg))
+    return (stack(handled), stack(marked)) if handled else ({}, {})
 
 
 def _handled(plan: Plan, base: Table, leg: Table, contacts: Table) -> Table:

@@ -1,7 +1,7 @@
 """The known truth of the built-in company: written beside the inbox, for tests, never for the pipeline.
 
 Belongs here: what the simulation knows and no system says. `truth.json` holds the summary and points to Parquet files
-with one row a complaint, departure, identity, invitation and issue. `truth.schema.json` is its tested schema.
+with one row a complaint, departure, identity, invitation, issue and marked call. `truth.schema.json` is its tested schema.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from orchestration.demo.plan import (
     Plan,
 )
 from orchestration.demo.systems import ACTIONS, SERVQUAL_EXPECTED, SERVQUAL_PERCEIVED, SURVEYS, TCSI_PATHS
+from orchestration.demo.telephony import MARKS, NUISANCE, SOLVED_MARKS
 from orchestration.demo.world import CHANNELS, CHURN_TYPES, COMPLAINT, KINDS, NEVER, Month, World
 
 SCHEMA_PATH = Path(__file__).with_name("truth.schema.json")
@@ -56,6 +57,7 @@ class Truth:
         self._churn: list[Table] = []
         self._surveys: list[Table] = []
         self._met: list[Table] = []
+        self._marked: list[Table] = []
         self._active: list[int] = []
         self._answered: list[tuple[int, int, int]] = []
 
@@ -94,6 +96,11 @@ class Truth:
         self._active.append(month.active_customers)
         del tickets, handled
 
+    def calls(self, marked: Table) -> None:
+        """Keep the calls that agents marked as nobody's, as far as they have been delivered."""
+        if size(marked):
+            self._marked.append(take(marked, np.flatnonzero(marked["day"] <= self.until)))
+
     # -- tables -----------------------------------------------------------------------------------------------------
 
     def _stamp(self, seconds: np.ndarray) -> pl.Series:
@@ -122,6 +129,20 @@ class Truth:
                 "second_of_issue": pl.Series(table["second_of"]).set(pl.Series(table["second_of"] < 0), None),
                 "in_burst": table["burst"],
                 "in_bad_period": table["bad"],
+            }
+        )
+
+    def _marked_calls(self) -> pl.DataFrame:
+        table = (
+            stack(self._marked)
+            if self._marked
+            else {name: np.zeros(0, dtype=np.int64) for name in ("t", "serial", "purpose")}
+        )
+        return pl.DataFrame(
+            {
+                "call_id": pl.Series(table["t"]).cast(pl.String) + "." + pl.Series(table["serial"]).cast(pl.String),
+                "mark": pick(list(MARKS.values()), table["purpose"] - NUISANCE),
+                "started_at": self._stamp(table["t"]),
             }
         )
 
@@ -295,6 +316,7 @@ class Truth:
             "identities": self._identities(world, stack(self._met)),
             "invitations": self._invitations(world, stack(self._surveys)),
             "issues": self._issue_table(world, issues),
+            "marked_calls": self._marked_calls(),
         }
         for name, frame in tables.items():
             frame.write_parquet(tables_dir / f"{name}.parquet", compression="zstd")
@@ -368,6 +390,7 @@ class Truth:
                 }
                 for c in words.CAUSES
             ],
+            "solved_marks": SOLVED_MARKS,
             "resolution_codes": {"share_coded": 0.7, "share_wrong": 0.1},
             "bad_province": {
                 "unit_code": f"P-{words.PROVINCES[plan.bad_province][0]}",

@@ -139,7 +139,7 @@ def _edit_rule(project: ShopProject) -> None:
 
 
 def _edit_seed(project: ShopProject) -> None:
-    seed = project.root / "seeds" / "service_thresholds.csv"
+    seed = project.root / "seeds" / "service_level_targets.csv"
     text = seed.read_text(encoding="utf-8")
     changed = text.replace(",20,", ",31,", 1)
     assert changed != text, "the seed no longer holds the 20-second target this test edits"

@@ -91,6 +91,7 @@ select
     outcome as disposition,
     ended_by,
     exclusion_kind,
+    is_marked_solved,
     announced_wait_seconds,
     case
         when outcome = 'answered' and step_answered_at is not null

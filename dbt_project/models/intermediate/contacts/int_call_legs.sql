@@ -139,7 +139,9 @@ ended as (
     select
         *,
         coalesce(abandoned_at, flowed_out_at) as lost_at,
-        lead(coalesce(entered_at, answered_at)) over (partition by source, call_id order by leg_number) as next_began_at
+        lead(coalesce(entered_at, answered_at)) over (partition by source, call_id order by leg_number) as next_began_at,
+        count(answered_at) over (partition by source, call_id) as answered_legs,
+        max(case when answered_at is not null then leg_number end) over (partition by source, call_id) as last_answered_leg
     from legs
 ),
 
@@ -167,6 +169,8 @@ by_steps as (
         ended.is_transferred,
         ended.is_conferenced,
         ended.next_began_at is null as is_last_leg,
+        ended.answered_at is not null and ended.leg_number = ended.last_answered_leg as is_last_answer,
+        cast(ended.answered_legs as integer) as answered_legs,
         cast(
             case
                 when ended.answered_at is not null then coalesce(ended.reported_wait_seconds, {{ seconds_between('ended.entered_at', 'ended.answered_at') }})
@@ -211,6 +215,8 @@ by_record as (
         false as is_transferred,
         false as is_conferenced,
         true as is_last_leg,
+        calls.disposition = 'answered' as is_last_answer,
+        case when calls.disposition = 'answered' then 1 else 0 end as answered_legs,
         cast(calls.wait_seconds as bigint) as wait_seconds,
         cast(calls.talk_seconds as bigint) as talk_seconds,
         cast(calls.hold_seconds as bigint) as hold_seconds,

@@ -14,6 +14,8 @@ with contacts as (
         org_unit_id,
         channel,
         product_line,
+        is_marked_solved,
+        is_in_level_one_scope,
         started_at,
         started_on,
         true as is_human
@@ -33,6 +35,8 @@ in_the_menu as (
         org_unit_id,
         channel,
         product_line,
+        cast(null as boolean) as is_marked_solved,
+        true as is_in_level_one_scope,
         started_at,
         started_on,
         false as is_human
@@ -88,6 +92,8 @@ final as (
         issues.org_unit_id,
         issues.channel,
         issues.product_line,
+        issues.is_marked_solved,
+        issues.is_in_level_one_scope,
         issues.issue_key,
         issues.is_human,
         issues.issue_key is not null and row_number() over by_issue = 1 as is_opening,

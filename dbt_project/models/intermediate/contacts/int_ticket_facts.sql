@@ -177,6 +177,7 @@ select
     lifecycle_status,
     language,
     resolution_code,
+    is_marked_solved,
     coalesce(exclusion_kind, case when is_merged_away then 'merged' end) as exclusion_kind,
     exclusion_kind is null and not is_merged_away and coalesce(ticket_status, '') <> 'deleted' and coalesce(lifecycle_status, '') <> 'deleted' as is_in_base,
     reported_reopen_count,

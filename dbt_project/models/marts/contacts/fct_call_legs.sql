@@ -29,6 +29,8 @@ select
     is_in_base and outcome = 'answered' and is_transferred as is_transferred,
     is_in_base and outcome = 'answered' and is_conferenced as is_conferenced,
     is_last_leg,
+    is_last_answer,
+    answered_legs,
     cast(case when wait_seconds >= 0 then wait_seconds end as integer) as wait_seconds,
     cast(case when talk_seconds >= 0 then talk_seconds end as integer) as talk_seconds,
     cast(hold_seconds as integer) as hold_seconds,

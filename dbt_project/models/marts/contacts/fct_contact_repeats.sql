@@ -24,6 +24,8 @@ select
     product_line,
     is_human,
     is_opening,
+    is_marked_solved,
+    is_in_level_one_scope,
     channel_before is not null and channel_before <> channel as is_channel_switch,
     {%- for window, seconds in windows.items() %}
     known_seconds >= {{ seconds }} as is_final_{{ window }},

@@ -31,6 +31,8 @@ calls as (
         org_unit_id,
         channel,
         product_line,
+        call_type,
+        is_marked_solved,
         is_orphan_customer,
         started_at,
         started_on
@@ -51,6 +53,8 @@ messages as (
         messages.org_unit_id,
         {{ or_unknown('messages.channel') }} as channel,
         'unknown' as product_line,
+        'unknown' as call_type,
+        messages.is_marked_solved,
         messages.customer_id is not null and links.customer_key is null as is_orphan_customer,
         messages.started_at,
         {{ local_day('messages.started_at', 'units.time_zone') }} as started_on
@@ -93,6 +97,8 @@ select
     coalesce(nullif(product_line, 'unknown'), ticket_product_line, 'unknown') as product_line,
     {{ or_unknown('topic') }} as topic,
     {{ or_unknown('ticket_kind') }} as ticket_kind,
+    is_marked_solved,
+    {{ is_in_level_one_scope({'ticket_kind': 'ticket_kind', 'topic': 'topic', 'call_type': 'call_type'}) }} as is_in_level_one_scope,
     is_orphan_customer,
     started_at,
     started_on
@@ -112,6 +118,8 @@ select
     product_line,
     topic,
     ticket_kind,
+    is_marked_solved,
+    is_in_level_one_scope,
     is_orphan_customer,
     created_at as started_at,
     created_on as started_on

@@ -74,6 +74,8 @@ select
     reopen_count > 0 as is_reopened,
     case when hand_overs > 0 then true when was_assigned then false end as is_handed_over,
     reopens_after_hand_over > 0 as is_reopened_after_hand_over,
+    is_marked_solved,
+    {{ is_in_level_one_scope({'ticket_kind': 'ticket_kind', 'topic': 'topic'}) }} as is_in_level_one_scope,
     is_orphan_customer,
     is_orphan_unit,
     is_flagged,

@@ -2,7 +2,7 @@
 
 -- One call record. Of a call that came in, `answer` is the moment the exchange picked up; when an agent answered stands in the
 -- queue log. Of a call that we made, it is the moment the customer answered, and the agent is on the calling channel.
--- `mk` in the user field is an agent's mark: nuisance or misdirected.
+-- In the user field stand the marks of the agent: `mk` nuisance or misdirected, `sv` whether the matter was solved.
 with parsed as (
     select
         *,
@@ -13,7 +13,8 @@ with parsed as (
         regexp_extract(userfield, '(?:^|;)hu=([^;]*)', 1) as hung_up,
         regexp_extract(userfield, '(?:^|;)path=([^;]*)', 1) as path,
         regexp_extract(userfield, '(?:^|;)tk=([^;]*)', 1) as ticket,
-        regexp_extract(userfield, '(?:^|;)mk=([^;]*)', 1) as mark
+        regexp_extract(userfield, '(?:^|;)mk=([^;]*)', 1) as mark,
+        regexp_extract(userfield, '(?:^|;)sv=([^;]*)', 1) as solved
     from {{ source('asterisk', 'cdr') }}
 )
 
@@ -54,5 +55,6 @@ select
         when mark in ('nuisance', 'misdirected') then mark
         when lastapp = 'Hangup' and try_cast(duration as integer) <= 2 and disposition = 'NO ANSWER' then 'phantom'
     end as exclusion_kind,
+    {{ boolean_column('solved', 'is_marked_solved') }},
     {{ load_facts('cdr') }}
 from parsed
