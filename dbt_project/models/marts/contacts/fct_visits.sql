@@ -1,0 +1,105 @@
+{{ config(materialized='view') }}
+
+-- A visit that nobody arrived for and that another one followed was missed; the last one of a ticket that is solved without a word of how
+-- the visit ended is unknown, else it is running.
+with visits as (
+    select
+        source,
+        ticket_id,
+        work_number,
+        visit_id,
+        actor_id,
+        result,
+        began_at as dispatched_at,
+        began_micros as dispatched_micros,
+        reached_at as arrived_at,
+        reached_micros as arrived_micros,
+        ended_at as finished_at,
+        ended_micros as finished_micros,
+        lead(coalesce(began_at, reached_at, ended_at)) over (partition by source, ticket_id order by work_number) as next_visit_at
+    from {{ ref('int_ticket_work') }}
+    where work_kind = 'visit'
+),
+
+notices as (
+    select
+        source,
+        ticket_id,
+        began_at as told_at,
+        began_micros as told_micros
+    from {{ ref('int_ticket_work') }}
+    where work_kind = 'notice'
+),
+
+told as (
+    select
+        visits.*,
+        case when visits.next_visit_at <= notices.told_at then null else notices.told_at end as told_at,
+        notices.told_micros
+    from visits
+    {{ join_next('notices', 'notices', ['visits.source = notices.source', 'visits.ticket_id = notices.ticket_id'], 'notices.told_at', 'visits.finished_at') }}
+),
+
+enriched as (
+    select
+        told.*,
+        facts.org_unit_id,
+        facts.channel,
+        facts.product_line,
+        facts.ticket_kind,
+        facts.asset_id,
+        facts.asset_kind,
+        facts.fault_code,
+        facts.is_in_base,
+        customers.customer_kind,
+        case
+            when told.result in ('fixed', 'not_fixed', 'no_access', 'cancelled') then told.result
+            when told.finished_at is not null then 'unknown'
+            when told.next_visit_at is null and coalesce(facts.lifecycle_status not in ('solved', 'closed', 'deleted'), true) then 'running'
+            when told.next_visit_at is not null and told.arrived_at is null then 'missed'
+            else 'unknown'
+        end as visit_outcome,
+        coalesce(
+            told.dispatched_at < facts.created_at or told.arrived_at < told.dispatched_at or told.finished_at < coalesce(told.arrived_at, told.dispatched_at)
+            or least(told.dispatched_at, told.arrived_at, told.finished_at) < facts.created_at, false
+        ) as is_out_of_order,
+        {{ local_day('coalesce(told.dispatched_at, told.arrived_at, told.finished_at)', 'units.time_zone') }} as visited_on
+    from told
+    inner join {{ ref('int_ticket_facts') }} as facts on told.source = facts.source and told.ticket_id = facts.ticket_id
+    left join {{ ref('dim_customer_links') }} as links
+        on coalesce(facts.customer_source, facts.source) = links.source and facts.customer_id = links.customer_id
+    left join {{ ref('dim_customers') }} as customers on links.customer_key = customers.customer_key
+    left join {{ ref('dim_org_units') }} as units on facts.org_unit_id = units.org_unit_id
+)
+
+select
+    source,
+    ticket_id,
+    work_number as visit_number,
+    visit_id,
+    actor_id as technician_id,
+    org_unit_id,
+    {{ or_unknown('customer_kind') }} as customer_kind,
+    {{ or_unknown('channel') }} as channel,
+    {{ or_unknown('product_line') }} as product_line,
+    {{ or_unknown('ticket_kind') }} as ticket_kind,
+    asset_id,
+    {{ or_unknown('asset_kind') }} as asset_kind,
+    {{ or_unknown('fault_code') }} as fault_code,
+    visit_outcome,
+    is_in_base,
+    visit_outcome = 'fixed' as is_fixed,
+    visit_outcome in ('missed', 'no_access') as is_missed,
+    visit_outcome in ('fixed', 'not_fixed', 'missed', 'no_access') as is_judged,
+    is_out_of_order,
+    dispatched_at is null or arrived_at is null or (finished_at is null and visit_outcome in ('unknown', 'missed')) as is_incomplete,
+    {%- for span, earlier, later in [('travel', 'dispatched', 'arrived'), ('on_site', 'arrived', 'finished'), ('tell', 'finished', 'told')] %}
+    {{ span_seconds(earlier, later) }} as {{ span }}_seconds,
+    {{ span_business_seconds(earlier, later) }} as {{ span }}_business_seconds,
+    {%- endfor %}
+    dispatched_at,
+    arrived_at,
+    finished_at,
+    told_at,
+    visited_on
+from enriched
