@@ -95,11 +95,13 @@ def work_on(
     """The month's work; all instants are UTC seconds, one a ticket of `base`."""
     rng = plan.rng("field_work", number)
     work = FieldWork(assets=assets(rng, base))
-    _visits(rng, work, base, ordinary, reply, solve, reopened, back, solved_again, agent)
+    mended = _visits(rng, work, base, ordinary, reply, solve, reopened, back, solved_again, agent)
     _departments(rng, work, base, ordinary, reply, solve, agent)
     n = size(base)
-    final = np.where(reopened, solved_again, solve)
-    told = ordinary & np.isin(base["kind"], [REPAIR, REQUEST, ORDER]) & (rng.random(n) < np.where(base["bad"], 0.62, 0.9))
+    final = np.where(mended > 0, mended, np.where(reopened, solved_again, solve))
+    told = (
+        ordinary & np.isin(base["kind"], [REPAIR, REQUEST, ORDER]) & (rng.random(n) < np.where(base["bad"], 0.62, 0.9))
+    )
     later = np.clip(rng.lognormal(0, 1.2, n) * 1500, 60, 300_000).astype(np.int64)
     _event(work, np.flatnonzero(told), final + later, TOLD, TRUE, closer)
     return work
@@ -125,7 +127,8 @@ def _visits(
     back: np.ndarray,
     solved_again: np.ndarray,
     agent: np.ndarray,
-) -> None:
+) -> np.ndarray:
+    """Visits to repairs; returns per ticket when the last one ended, 0 without one."""
     n = size(base)
     span = solve - reply
     needed = ordinary & (base["kind"] == REPAIR) & (span >= 2 * 3600) & (rng.random(n) < 0.72)
@@ -153,6 +156,10 @@ def _visits(
         )
     )  # fmt: skip
     work.visits = stack(parts)
+    ended = np.zeros(n, dtype=np.int64)
+    done = work.visits["finished"] < NEVER
+    np.maximum.at(ended, work.visits["row"][done], work.visits["finished"][done])
+    return ended
 
 
 def _one_visit(
@@ -182,8 +189,11 @@ def _one_visit(
     rows = np.flatnonzero(there)
     _event(work, rows, dispatched, VISIT, at + DISPATCHED, agent)
     _event(work, np.flatnonzero(came), arrived, VISIT, at + ARRIVED, agent)
-    _event(work, np.flatnonzero(came | called_off), finished, VISIT, at + np.where(outcome == MISSED, 0, outcome), agent)
+    _event(
+        work, np.flatnonzero(came | called_off), finished, VISIT, at + np.where(outcome == MISSED, 0, outcome), agent
+    )
     return {
+        "row": rows,
         "ticket": base["ticket"][rows],
         "number": number[rows] + 1,
         "first": np.minimum(dispatched, np.where(came, arrived, NEVER))[rows],
@@ -224,7 +234,9 @@ def _departments(
         reminded = rng.random(n) < 0.1
         rows = np.flatnonzero(asked_one)
         _event(work, rows, asked, DEPARTMENT + department, ASKED, agent)
-        _event(work, np.flatnonzero(asked_one & reminded), (asked + answered) // 2, DEPARTMENT + department, ASKED, agent)
+        _event(
+            work, np.flatnonzero(asked_one & reminded), (asked + answered) // 2, DEPARTMENT + department, ASKED, agent
+        )
         _event(work, np.flatnonzero(asked_one & ~silent), answered, DEPARTMENT + department, ANSWERED, agent)
         parts.append(
             {

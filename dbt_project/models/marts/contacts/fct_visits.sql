@@ -92,8 +92,10 @@ select
     visit_outcome in ('missed', 'no_access') as is_missed,
     visit_outcome in ('fixed', 'not_fixed', 'missed', 'no_access') as is_judged,
     is_out_of_order,
-    dispatched_at is null or arrived_at is null or (finished_at is null and visit_outcome in ('unknown', 'missed')) as is_incomplete,
-    {%- for span, earlier, later in [('travel', 'dispatched', 'arrived'), ('on_site', 'arrived', 'finished'), ('tell', 'finished', 'told')] %}
+    dispatched_at is null
+    or (arrived_at is null and visit_outcome in ('fixed', 'not_fixed', 'unknown'))
+    or (finished_at is null and visit_outcome = 'unknown') as is_incomplete,
+    {%- for span, earlier, later in [('dispatch_to_arrival', 'dispatched', 'arrived'), ('on_site', 'arrived', 'finished'), ('tell', 'finished', 'told')] %}
     {{ span_seconds(earlier, later) }} as {{ span }}_seconds,
     {{ span_business_seconds(earlier, later) }} as {{ span }}_business_seconds,
     {%- endfor %}

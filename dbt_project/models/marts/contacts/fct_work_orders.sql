@@ -17,7 +17,6 @@ orders as (
 spoken as (
     select
         source,
-        bool_or(work_kind = 'notice') as sends_notices,
         bool_or(work_kind = 'department_wait') as sends_waits
     from work
     group by source
@@ -121,7 +120,6 @@ lives as (
         coalesce(visit_facts.is_out_of_order, false) as is_visit_out_of_order,
         visit_facts.last_outcome = 'fixed' and coalesce(last_reopenings.last_reopened_at <= visit_facts.fixed_at, true) as is_fixed_by_visit,
         horizons.known_until,
-        spoken.sends_notices,
         spoken.sends_waits
     from orders
     inner join {{ ref('int_ticket_facts') }} as facts on orders.source = facts.source and orders.ticket_id = facts.ticket_id
@@ -146,6 +144,14 @@ told as (
         notices.told_micros
     from finished
     {{ join_next('notices', 'notices', ['finished.source = notices.source', 'finished.ticket_id = notices.ticket_id'], 'notices.told_at', 'finished.finished_at') }}
+),
+
+told_kinds as (
+    select distinct
+        lives.source,
+        lives.ticket_kind
+    from lives
+    inner join notices on lives.source = notices.source and lives.ticket_id = notices.ticket_id
 ),
 
 faults as (
@@ -243,6 +249,7 @@ judged as (
         customers.customer_kind,
         links.customer_key,
         units.time_zone,
+        told_kinds.source is not null as is_of_told_kind,
         coalesce(wait_counts.department_waits, 0) as department_waits,
         case
             when followed.is_done and followed.sends_waits and followed.solved_at >= followed.reported_at then coalesce(wait_facts.department_wait_seconds, 0)
@@ -256,6 +263,7 @@ judged as (
         {{ seconds_between('followed.finished_at', 'followed.next_fault_at') }} as seconds_to_next_fault,
         {{ seconds_between('followed.finished_at', 'followed.next_same_fault_at') }} as seconds_to_next_same_fault
     from followed
+    left join told_kinds on followed.source = told_kinds.source and followed.ticket_kind is not distinct from told_kinds.ticket_kind
     left join wait_facts on followed.source = wait_facts.source and followed.ticket_id = wait_facts.ticket_id
     left join wait_counts on followed.source = wait_counts.source and followed.ticket_id = wait_counts.ticket_id
     left join {{ ref('dim_customer_links') }} as links
@@ -305,7 +313,7 @@ select
             then coalesce(seconds_to_next_same_fault <= {{ threshold('first_time_fix_window') }}, false)
     end as is_same_fault_repeated,
     case
-        when sends_notices and seconds_after_finish >= {{ threshold('tell_window') }}
+        when is_of_told_kind and seconds_after_finish >= {{ threshold('tell_window') }}
             then coalesce({{ seconds_between('finished_at', 'told_at') }} <= {{ threshold('tell_window') }}, false)
     end as is_told_in_time,
     {%- for span, earlier, later in [
