@@ -33,16 +33,26 @@ notices as (
 
 told as (
     select
-        visits.*,
-        case when visits.next_visit_at <= notices.told_at then null else notices.told_at end as told_at,
-        notices.told_micros
+        visits.source,
+        visits.ticket_id,
+        visits.work_number,
+        min(notices.told_at) as told_at,
+        min(notices.told_micros) as told_micros
     from visits
-    {{ join_next('notices', 'notices', ['visits.source = notices.source', 'visits.ticket_id = notices.ticket_id'], 'notices.told_at', 'visits.finished_at') }}
+    inner join notices
+        on
+            visits.source = notices.source
+            and visits.ticket_id = notices.ticket_id
+            and visits.finished_at <= notices.told_at
+            and coalesce(visits.next_visit_at > notices.told_at, true)
+    group by visits.source, visits.ticket_id, visits.work_number
 ),
 
 enriched as (
     select
-        told.*,
+        visits.*,
+        told.told_at,
+        told.told_micros,
         facts.org_unit_id,
         facts.channel,
         facts.product_line,
@@ -53,19 +63,20 @@ enriched as (
         facts.is_in_base,
         customers.customer_kind,
         case
-            when told.result in ('fixed', 'not_fixed', 'no_access', 'cancelled') then told.result
-            when told.finished_at is not null then 'unknown'
-            when told.next_visit_at is null and coalesce(facts.lifecycle_status not in ('solved', 'closed', 'deleted'), true) then 'running'
-            when told.next_visit_at is not null and told.arrived_at is null then 'missed'
+            when visits.result in ('fixed', 'not_fixed', 'no_access', 'cancelled') then visits.result
+            when visits.finished_at is not null then 'unknown'
+            when visits.next_visit_at is null and coalesce(facts.lifecycle_status not in ('solved', 'closed', 'deleted'), true) then 'running'
+            when visits.next_visit_at is not null and visits.arrived_at is null then 'missed'
             else 'unknown'
         end as visit_outcome,
         coalesce(
-            told.dispatched_at < facts.created_at or told.arrived_at < told.dispatched_at or told.finished_at < coalesce(told.arrived_at, told.dispatched_at)
-            or least(told.dispatched_at, told.arrived_at, told.finished_at) < facts.created_at, false
+            visits.dispatched_at < facts.created_at or visits.arrived_at < visits.dispatched_at or visits.finished_at < coalesce(visits.arrived_at, visits.dispatched_at)
+            or least(visits.dispatched_at, visits.arrived_at, visits.finished_at) < facts.created_at, false
         ) as is_out_of_order,
-        {{ local_day('coalesce(told.dispatched_at, told.arrived_at, told.finished_at)', 'units.time_zone') }} as visited_on
-    from told
-    inner join {{ ref('int_ticket_facts') }} as facts on told.source = facts.source and told.ticket_id = facts.ticket_id
+        {{ local_day('coalesce(visits.dispatched_at, visits.arrived_at, visits.finished_at)', 'units.time_zone') }} as visited_on
+    from visits
+    inner join {{ ref('int_ticket_facts') }} as facts on visits.source = facts.source and visits.ticket_id = facts.ticket_id
+    left join told on visits.source = told.source and visits.ticket_id = told.ticket_id and visits.work_number = told.work_number
     left join {{ ref('dim_customer_links') }} as links
         on coalesce(facts.customer_source, facts.source) = links.source and facts.customer_id = links.customer_id
     left join {{ ref('dim_customers') }} as customers on links.customer_key = customers.customer_key

@@ -139,11 +139,13 @@ finished as (
 
 told as (
     select
-        finished.*,
-        notices.told_at,
-        notices.told_micros
+        finished.source,
+        finished.ticket_id,
+        min(notices.told_at) as told_at,
+        min(notices.told_micros) as told_micros
     from finished
-    {{ join_next('notices', 'notices', ['finished.source = notices.source', 'finished.ticket_id = notices.ticket_id'], 'notices.told_at', 'finished.finished_at') }}
+    inner join notices on finished.source = notices.source and finished.ticket_id = notices.ticket_id and finished.finished_at <= notices.told_at
+    group by finished.source, finished.ticket_id
 ),
 
 told_kinds as (
@@ -164,23 +166,39 @@ faults as (
     where is_fault and is_in_base and asset_id is not null
 ),
 
--- What came after the first visit, and after the work was finished.
 reopened as (
     select
-        told.*,
-        reopenings.began_at as reopened_after_first_visit_at
-    from told
-    {{ join_next('reopenings', 'reopenings', ['told.source = reopenings.source', 'told.ticket_id = reopenings.ticket_id'], 'reopenings.began_at', 'told.first_visit_ended_at') }}
+        finished.source,
+        finished.ticket_id,
+        min(reopenings.began_at) as reopened_after_first_visit_at
+    from finished
+    inner join reopenings
+        on finished.source = reopenings.source and finished.ticket_id = reopenings.ticket_id and finished.first_visit_ended_at <= reopenings.began_at
+    group by finished.source, finished.ticket_id
+),
+
+-- What came to the asset after the first visit, and after the work was finished. A look-up sorts what it is given, so it gets no more
+-- than it needs.
+on_assets as (
+    select
+        source,
+        ticket_id,
+        asset_id,
+        fault_code,
+        first_visit_ended_at,
+        finished_at
+    from finished
+    where asset_id is not null and coalesce(first_visit_ended_at, finished_at) is not null
 ),
 
 revisited as (
     select
-        reopened.*,
+        on_assets.*,
         faults.reported_at as next_fault_after_first_visit_at
-    from reopened
+    from on_assets
     {{ join_next(
-        'faults', 'faults', ['reopened.source = faults.source', 'reopened.asset_id = faults.asset_id'],
-        'faults.reported_at', 'reopened.first_visit_ended_at', after=true
+        'faults', 'faults', ['on_assets.source = faults.source', 'on_assets.asset_id = faults.asset_id'],
+        'faults.reported_at', 'on_assets.first_visit_ended_at', after=true
     ) }}
 ),
 
@@ -189,10 +207,13 @@ repeated as (
         revisited.*,
         faults.reported_at as next_fault_at
     from revisited
-    {{ join_next('faults', 'faults', ['revisited.source = faults.source', 'revisited.asset_id = faults.asset_id'], 'faults.reported_at', 'revisited.finished_at', after=true) }}
+    {{ join_next(
+        'faults', 'faults', ['revisited.source = faults.source', 'revisited.asset_id = faults.asset_id'],
+        'faults.reported_at', 'revisited.finished_at', after=true
+    ) }}
 ),
 
-followed as (
+same_repeated as (
     select
         repeated.*,
         faults.reported_at as next_same_fault_at
@@ -202,6 +223,21 @@ followed as (
         ['repeated.source = faults.source', 'repeated.asset_id = faults.asset_id', 'repeated.fault_code = faults.fault_code'],
         'faults.reported_at', 'repeated.finished_at', after=true
     ) }}
+),
+
+followed as (
+    select
+        finished.*,
+        told.told_at,
+        told.told_micros,
+        reopened.reopened_after_first_visit_at,
+        same_repeated.next_fault_after_first_visit_at,
+        same_repeated.next_fault_at,
+        same_repeated.next_same_fault_at
+    from finished
+    left join told on finished.source = told.source and finished.ticket_id = told.ticket_id
+    left join reopened on finished.source = reopened.source and finished.ticket_id = reopened.ticket_id
+    left join same_repeated on finished.source = same_repeated.source and finished.ticket_id = same_repeated.ticket_id
 ),
 
 -- Waits for several departments at once are one stretch of time.
