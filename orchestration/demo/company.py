@@ -18,6 +18,7 @@ import polars as pl
 
 from orchestration.demo import dirt, systems, telephony, truth
 from orchestration.demo.delivery import Outbox
+from orchestration.demo.field_work import FieldWork
 from orchestration.demo.helpdesk import HelpDesk
 from orchestration.demo.people import Agents, Table, size, stack, take
 from orchestration.demo.plan import DAY, UTC_OFFSET, Plan, plan_for
@@ -174,6 +175,7 @@ def _run(plan: Plan, inbox: Path, until: int, only: int | None, progress: Progre
         desk_rows = desk.month(customers, roster, month, joined.issues, joined.contacts)
         tickets: Table = desk_rows.pop("facts")  # type: ignore[assignment]
         met: Table = desk_rows.pop("met")  # type: ignore[assignment]
+        work: FieldWork = desk_rows.pop("field_work")  # type: ignore[assignment]
         for table, frame in desk_rows.items():
             box.add(table, frame)  # type: ignore[arg-type]
         agent_users = desk.agent_users(careers, month)
@@ -217,7 +219,7 @@ def _run(plan: Plan, inbox: Path, until: int, only: int | None, progress: Progre
             month,
             partial(_contract_file, plan, world),
         )
-        record.month(world, joined, tickets, survey_truth, handled, met)
+        record.month(world, joined, tickets, survey_truth, handled, met, work)
         if plan.dirty:
             record.planted.extend(dirt.plant(plan, box, month))
         box.flush(month, month == last)

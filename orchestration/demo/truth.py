@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from orchestration.demo import words
+from orchestration.demo import field_work, words
 from orchestration.demo.delivery import Outbox
 from orchestration.demo.dirt import Planted, as_dicts
 from orchestration.demo.people import ENTERPRISE, Agents, Table, pick, size, stack, take
@@ -58,10 +58,21 @@ class Truth:
         self._surveys: list[Table] = []
         self._met: list[Table] = []
         self._marked: list[Table] = []
+        self._visits: list[Table] = []
+        self._asks: list[Table] = []
         self._active: list[int] = []
         self._answered: list[tuple[int, int, int]] = []
 
-    def month(self, world: World, month: Month, tickets: Table, surveys: Table, handled: Table, met: Table) -> None:
+    def month(
+        self,
+        world: World,
+        month: Month,
+        tickets: Table,
+        surveys: Table,
+        handled: Table,
+        met: Table,
+        work: field_work.FieldWork,
+    ) -> None:
         """Keep what is known of a month, as far as it has been delivered."""
         stop = self.plan.epoch + (self.until + 1) * DAY
         issues = month.issues
@@ -93,6 +104,8 @@ class Truth:
         self._churn.append(take(month.churn, np.flatnonzero(month.churn["day"] <= self.until)))
         self._surveys.append(take(surveys, np.flatnonzero(surveys["t"] < stop)))
         self._met.append(take(met, np.flatnonzero(met["t"] < stop)))
+        self._visits.append(take(work.visits, np.flatnonzero(work.visits["first"] < stop)))
+        self._asks.append(take(work.asks, np.flatnonzero(work.asks["asked"] < stop)))
         self._active.append(month.active_customers)
         del tickets, handled
 
@@ -267,6 +280,37 @@ class Truth:
             }
         )
 
+    def _field_visits(self, table: Table) -> pl.DataFrame:
+        """What became of each visit; what has not been delivered yet is null."""
+        ended = self._delivered(table["finished"])
+        return pl.DataFrame(
+            {
+                "ticket_id": pl.Series(table["ticket"]).cast(pl.String),
+                "visit_number": table["number"].astype(np.int16),
+                "dispatched_at": self._delivered(table["dispatched"]),
+                "arrived_at": self._delivered(table["arrived"]),
+                "finished_at": ended,
+                "outcome": pick(field_work.OUTCOMES, table["outcome"]),
+                "truly_fixed": table["truly"],
+                "dispatched_after_arrival": table["crooked"],
+            }
+        )
+
+    def _department_asks(self, table: Table) -> pl.DataFrame:
+        return pl.DataFrame(
+            {
+                "ticket_id": pl.Series(table["ticket"]).cast(pl.String),
+                "department": pick(field_work.DEPARTMENTS, table["department"]),
+                "asked_at": self._delivered(table["asked"]),
+                "answered_at": self._delivered(table["answered"]),
+            }
+        )
+
+    def _delivered(self, seconds: np.ndarray) -> pl.Series:
+        """Instants; null where they lie after the last delivery."""
+        known = seconds < self.plan.epoch + (self.until + 1) * DAY
+        return self._stamp(np.where(known, seconds, 0)).set(pl.Series(~known), None)
+
     # -- the summary --------------------------------------------------------------------------------------------------
 
     @staticmethod
@@ -317,6 +361,8 @@ class Truth:
             "invitations": self._invitations(world, stack(self._surveys)),
             "issues": self._issue_table(world, issues),
             "marked_calls": self._marked_calls(),
+            "visits": self._field_visits(stack(self._visits)),
+            "department_asks": self._department_asks(stack(self._asks)),
         }
         for name, frame in tables.items():
             frame.write_parquet(tables_dir / f"{name}.parquet", compression="zstd")
@@ -415,6 +461,16 @@ class Truth:
                 "first_day": str(plan.day_date(plan.burst_day)),
                 "days": plan.burst_days,
                 "complaints": int(complaints["in_burst"].sum()),
+            },
+            "field_work": {
+                "visits": tables["visits"].height,
+                "repairs_with_visits": tables["visits"]["ticket_id"].n_unique(),
+                "truly_fixed_by_the_first_visit": tables["visits"]
+                .filter((pl.col("visit_number") == 1) & pl.col("truly_fixed") & pl.col("finished_at").is_not_null())
+                .height,
+                "department_asks": tables["department_asks"].height,
+                "slow_department": field_work.DEPARTMENTS[field_work.SLOW_DEPARTMENT],
+                "slow_factor": field_work.SLOW_FACTOR,
             },
             "second_complaints": int(complaints["second_of_issue"].is_not_null().sum()),
             "people": {

@@ -27,6 +27,7 @@ class Deliveries:
 
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)
+        self.work = random.Random(1000 + seed)
         self.files: dict[str, str] = {}
         for day in DAYS:
             self._day(day)
@@ -38,8 +39,8 @@ class Deliveries:
         return day + timedelta(days=self.random.choice([0, 0, 0, -1, -3, 1]))
 
     def _day(self, day: date) -> None:
-        dice, name = self.random, day.strftime("%Y%m%d")
-        tickets = ["id,customer,kind,status,created,updated,deleted,unit,priority"]
+        dice, work, name = self.random, self.work, day.strftime("%Y%m%d")
+        tickets = ["id,customer,kind,status,created,updated,deleted,unit,priority,asset"]
         for _ in range(25):
             created = _stamp(self._moment(self._near(day))) if dice.random() > 0.05 else "2026-02-30 10:00:00"
             kind = dice.choice(["enquiry", "complaint", "repair", "never heard of"])
@@ -47,7 +48,7 @@ class Deliveries:
             deleted = "yes" if dice.random() < 0.1 else "no"
             tickets.append(
                 f"T{dice.randrange(40)},C{dice.randrange(15)},{kind},{status},{created},{_stamp(self._moment(day))},{deleted},"
-                f"{dice.choice(['', 'U1'])},{dice.choice(['', 'low', 'high'])}"
+                f"{dice.choice(['', 'U1'])},{dice.choice(['', 'low', 'high'])},{work.choice(['', 'M1', 'M2'])}"
             )
         if dice.random() < 0.5:
             tickets.append("T1,C1,too,few")
@@ -65,6 +66,15 @@ class Deliveries:
             actor = dice.choice(["customer", "agent", "bot"])
             log.append(f"T{dice.randrange(45)}|{_stamp(self._moment(self._near(day)))}|{actor}|{kind}|{value}")
         log += dice.sample(log, 5)
+        for _ in range(40):
+            kind, value = work.choice(
+                [
+                    ("dispatched", ""), ("arrived", ""), ("finished", "fixed"), ("finished", "not_fixed#1"), ("customer_told", ""),
+                    ("department_asked", "network"), ("department_asked", "billing#network"), ("department_answered", "network"),
+                ]
+            )  # fmt: skip
+            moment = datetime(day.year, day.month, day.day) + timedelta(seconds=work.randrange(-86_400, 2 * 86_400))
+            log.append(f"T{work.randrange(45)}|{_stamp(moment)}|agent|{kind}|{value}")
         self.files[f"ticketlog_{name}.txt"] = "\n".join(log) + "\n"
 
         roster = ["id,agent,kind,activity,starts,ends"]
