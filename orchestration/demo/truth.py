@@ -52,6 +52,8 @@ class Truth:
         self.path = folder / "truth.json"
         self.until = until
         self.planted: list[Planted] = []
+        self.sections: dict[str, object] = {}
+        self.further_tables: dict[str, pl.DataFrame] = {}
         self._issues: list[Table] = []
         self._churn: list[Table] = []
         self._surveys: list[Table] = []
@@ -295,6 +297,7 @@ class Truth:
             "identities": self._identities(world, stack(self._met)),
             "invitations": self._invitations(world, stack(self._surveys)),
             "issues": self._issue_table(world, issues),
+            **self.further_tables,
         }
         for name, frame in tables.items():
             frame.write_parquet(tables_dir / f"{name}.parquet", compression="zstd")
@@ -393,6 +396,7 @@ class Truth:
                 "days": plan.burst_days,
                 "complaints": int(complaints["in_burst"].sum()),
             },
+            **self.sections,
             "second_complaints": int(complaints["second_of_issue"].is_not_null().sum()),
             "people": {
                 "customers": world.customers.count,
