@@ -109,7 +109,7 @@ meetings as (
         on
             first_notices.customer_key = openings.customer_key
             and (first_notices.product_line is null or openings.product_line = 'unknown' or first_notices.product_line = openings.product_line)
-            and openings.started_at >= first_notices.trouble_began_at
+            and first_notices.trouble_began_at <= openings.started_at
             and {{ seconds_between('first_notices.noticed_at', 'openings.started_at') }} <= {{ threshold('notice_window') }}
 ),
 
