@@ -54,24 +54,25 @@ class Outreach:
         first, nxt = plan.month_days(month)
         facts = customers.facts
         who, outage = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.int64)]
-        for row in range(size(outages)):
+        for number in range(size(outages)):
             hit = (
                 (subs["end"] >= first)
                 & (subs["start"] < nxt)
-                & (subs["product"] == outages["product"][row])
-                & (facts["city"][subs["cust"]] == outages["city"][row])
+                & (subs["product"] == outages["product"][number])
+                & (facts["city"][subs["cust"]] == outages["city"][number])
             )
             told = np.unique(subs["cust"][np.flatnonzero(hit)])
             told = told[rng.random(len(told)) < TOLD]
             who.append(told.astype(np.int64))
-            outage.append(np.full(len(told), row))
+            outage.append(np.full(len(told), number))
         cust, row = np.concatenate(who), np.concatenate(outage)
         t = outages["t"][row] + rng.integers(15 * 60, 2 * 3600, len(cust))
         way = rng.choice(3, len(cust), p=[0.4, 0.2, 0.4])
         control = rng.random(len(cust)) < CONTROL
         answered = rng.random(len(cust)) < 0.8
         keep = t < plan.epoch + nxt * DAY
-        cust, row, t, way, control, answered = (x[keep] for x in (cust, row, t, way, control, answered))
+        cust, row, t, way = (x[keep] for x in (cust, row, t, way))
+        control, answered = control[keep], answered[keep]
         # The help desk writes to people it knows; nobody is called at night.
         hour = (t - plan.epoch) % DAY // 3600
         known = desk.met[cust] & (facts["kind"][cust] != ENTERPRISE)
