@@ -20,6 +20,7 @@ from orchestration.demo import dirt, systems, telephony, truth
 from orchestration.demo.delivery import Outbox
 from orchestration.demo.field_work import FieldWork
 from orchestration.demo.helpdesk import HelpDesk
+from orchestration.demo.outreach import Outreach
 from orchestration.demo.people import Agents, Table, size, stack, take
 from orchestration.demo.plan import DAY, UTC_OFFSET, Plan, plan_for
 from orchestration.demo.world import World
@@ -157,7 +158,7 @@ def _run(plan: Plan, inbox: Path, until: int, only: int | None, progress: Progre
     started = time.perf_counter()
     box = Outbox(plan, inbox, until, only)
     world, agents = World(plan), Agents(plan)
-    desk = HelpDesk(plan)
+    desk, outreach = HelpDesk(plan), Outreach(plan)
     surveys, billing = systems.Surveys(plan, desk, agents), systems.Billing(plan)
     record = truth.Truth(plan, inbox.parent / "demo", until)
     last = plan.month_of_day(until)
@@ -178,6 +179,10 @@ def _run(plan: Plan, inbox: Path, until: int, only: int | None, progress: Progre
         work: FieldWork = desk_rows.pop("field_work")  # type: ignore[assignment]
         for table, frame in desk_rows.items():
             box.add(table, frame)  # type: ignore[arg-type]
+        outreach.sessions(desk_rows["zendesk.chats"])  # type: ignore[arg-type]
+        notices = outreach.month(customers, world.subs, desk, roster, month, joined.outages, joined.issues)
+        box.add("zendesk.chats", notices["zendesk.chats"])
+        box.stream("asterisk.cdr", notices["asterisk.cdr"])
         agent_users = desk.agent_users(careers, month)
         if agent_users.height:
             box.add("zendesk.users", agent_users)
@@ -205,6 +210,7 @@ def _run(plan: Plan, inbox: Path, until: int, only: int | None, progress: Progre
                 box.add(table, frame)
         box.add("retention.offers", systems.offers(plan, customers, month, joined.offers))
         box.add("retention.care", systems.care(plan, customers, month, active))
+        box.add("retention.care", notices["retention.care"])
         box.snapshot("surveys.questions", month, lambda day: systems.questions())
         box.snapshot("crm.org_units", month, lambda day: systems.org_units(plan, day))
         box.snapshot("crm.agents", month, lambda day: systems.agents_table(plan, agents, day))
@@ -226,6 +232,7 @@ def _run(plan: Plan, inbox: Path, until: int, only: int | None, progress: Progre
     if plan.dirty:
         record.planted.extend(dirt.plant_files(plan, box))
         record.planted.extend(dirt.snapshot_plants(plan, box))
+    record.sections, record.further_tables["outreach"] = outreach.truth(until)
     record.write(world, agents, box, only is not None)
     plan.save(inbox.parent / "demo" / "company.json", plan.day_date(until))
     if progress:

@@ -50,6 +50,8 @@ PRIORITY = ["low", "normal", "high", "urgent"]
 FIELDS = ["status", "priority", "group_id", "assignee_id", "custom_resolution_code", *field_work.FIELDS]
 F_STATUS, F_PRIORITY, F_GROUP, F_ASSIGNEE, F_CODE, F_WORK = range(6)
 RESOLUTION = [cause[6] for cause in words.CAUSES] + ["S01", "S02", "S03", "S04"]
+TOUCH_POINTS = ["own_hall", "partner_hall", "web_hall", "app", "hotline", "account_manager", "field_work", "bill"]
+BILL_TOPICS = ["bill_question", "bill_dispute"]
 MERGED_BASE, SPAM_BASE, TEST_BASE = 50_000_000, 60_000_000, 61_000_000
 
 
@@ -425,6 +427,11 @@ class HelpDesk:
             [4, np.where(rng.random(n) < 0.6, 0, 1), 2, 3],
             np.where(vip, 5, 2),
         )
+        # Some report a fault to the engineer who is there anyway, some ask by the bill's own link, and some tickets do not say.
+        touch = np.where((base["kind"] == REPAIR) & (ids % 6 == 0) & (base["channel"] != VOICE), 6, touch)
+        by_bill = np.isin(base["topic"], [words.TOPIC_INDEX[name] for name in BILL_TOPICS]) & (base["channel"] != VOICE)
+        touch = np.where(by_bill & (ids % 3 == 0), 7, touch)
+        touch = np.where(ids % 25 == 0, -1, touch)
         static = pl.DataFrame(
             {
                 "row": np.arange(n),
@@ -454,7 +461,7 @@ class HelpDesk:
                 "account": customers.frame()["account_no"]
                 .gather(base["cust"])
                 .zip_with(pl.Series(known), pl.Series([None] * n, dtype=pl.String)),
-                "touch": pick(["own_hall", "partner_hall", "web_hall", "app", "hotline", "account_manager"], touch),
+                "touch": pick(TOUCH_POINTS, touch),
                 "due": np.where(
                     np.isin(base["kind"], [REPAIR, COMPLAINT]),
                     created + np.where(base["kind"] == REPAIR, 48, 72) * 3600,

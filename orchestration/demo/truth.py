@@ -53,6 +53,8 @@ class Truth:
         self.path = folder / "truth.json"
         self.until = until
         self.planted: list[Planted] = []
+        self.sections: dict[str, object] = {}
+        self.further_tables: dict[str, pl.DataFrame] = {}
         self._issues: list[Table] = []
         self._churn: list[Table] = []
         self._surveys: list[Table] = []
@@ -363,6 +365,7 @@ class Truth:
             "marked_calls": self._marked_calls(),
             "visits": self._field_visits(stack(self._visits)),
             "department_asks": self._department_asks(stack(self._asks)),
+            **self.further_tables,
         }
         for name, frame in tables.items():
             frame.write_parquet(tables_dir / f"{name}.parquet", compression="zstd")
@@ -472,6 +475,7 @@ class Truth:
                 "slow_department": field_work.DEPARTMENTS[field_work.SLOW_DEPARTMENT],
                 "slow_factor": field_work.SLOW_FACTOR,
             },
+            **self.sections,
             "second_complaints": int(complaints["second_of_issue"].is_not_null().sum()),
             "people": {
                 "customers": world.customers.count,

@@ -126,6 +126,36 @@ class Deliveries:
                 f"P{number},C{number % 15},{_stamp(self._moment(self._near(DAYS[number % len(DAYS)])))},{dice.choice(['12.50', '80', '12,50'])}"
             )
         self.files[f"payments_{name}.csv"] = "\n".join(payments) + "\n"
+        self._messages_of(day, name)
+
+    def _messages_of(self, day: date, name: str) -> None:
+        """Sessions, the notices of troubles, and the troubles: late, corrected, some of them impossible."""
+        dice = self.random
+        sessions = ["id,customer,channel,said,direction,handled,missed,unit,started,replied,ended,rounds,about,event"]
+        for _ in range(25):
+            start = self._moment(self._near(day))
+            replied = (
+                _stamp(start + timedelta(seconds=dice.choice([0, 20, 3000, 90_000, -5]))) if dice.random() < 0.5 else ""
+            )
+            ended = _stamp(start + timedelta(seconds=dice.choice([60, 7200, 100_000]))) if dice.random() < 0.7 else ""
+            sessions.append(
+                f"M{dice.randrange(60)},C{dice.randrange(20)},{dice.choice(['chat', 'app', 'email', 'smoke'])},{dice.choice(['', 'bill', 'hm'])},"
+                f"{dice.choice(['', '', 'outbound'])},{dice.choice(['bot', 'human', 'both', 'nobody'])},{dice.choice(['', 'TRUE'])},{dice.choice(['', 'U1'])},"
+                f"{_stamp(start)},{replied},{ended},{dice.choice(['', '3', 'many'])},{dice.choice(['', f'T{dice.randrange(40)}'])},{dice.choice(['', 'E1', 'E2'])}"
+            )
+        self.files[f"sessions_{name}.csv"] = "\n".join(sessions) + "\n"
+        actions = ["id,kind,customer,event,done,control"]
+        for _ in range(8):
+            actions.append(
+                f"A{dice.randrange(25)},{dice.choice(['notice', 'care', 'wish'])},C{dice.randrange(18)},{dice.choice(['', 'E1', 'E2', 'E9'])},"
+                f"{_stamp(self._moment(self._near(day)))},{dice.choice(['', 'yes'])}"
+            )
+        self.files[f"actions_{name}.csv"] = "\n".join(actions) + "\n"
+        troubles = [
+            "id,kind,product,starts",
+            f"E{dice.randrange(3)},outage,{dice.choice(['', 'mobile'])},{_stamp(self._moment(day))}",
+        ]
+        self.files[f"troubles_{name}.csv"] = "\n".join(troubles) + "\n"
 
     def runs(self, count: int) -> list[list[str]]:
         """The files in a random order, split over `count` runs: late and out of order."""

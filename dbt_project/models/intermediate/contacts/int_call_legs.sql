@@ -6,7 +6,10 @@
 -- A leg begins where the call enters a queue, and where another agent answers than the one before (a transfer past the queues).
 -- Only few calls have more than one; theirs are found step by step, the others are one group. A call that comes without steps is one leg by its record.
 with calls as (
-    select * from {{ ref('int_calls') }}
+    select
+        *,
+        {{ touch_point_of('call', {'source': 'source', 'said': 'lower(touch_point)', 'channel': "'phone'", 'line': 'line', 'queue': 'queue', 'org_unit': 'org_unit_id'}) }} as touch_point_of_call
+    from {{ ref('int_calls') }}
     where
         _status = 'used'
         {% if is_incremental() %} and _partition_date in ({{ touched_partitions() }}) {% endif %}
@@ -152,6 +155,7 @@ by_steps as (
         cast(ended.leg_number as integer) as leg_number,
         calls.org_unit_id,
         calls.product_line,
+        calls.touch_point_of_call as touch_point,
         calls.direction,
         calls.exclusion_kind,
         coalesce(ended.queue, calls.queue) as queue,
@@ -204,6 +208,7 @@ by_record as (
         1 as leg_number,
         calls.org_unit_id,
         calls.product_line,
+        calls.touch_point_of_call as touch_point,
         calls.direction,
         calls.exclusion_kind,
         calls.queue,

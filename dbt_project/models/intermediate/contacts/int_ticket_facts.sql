@@ -164,7 +164,7 @@ select
     surviving_ticket_id as merged_into_ticket_id,
     creation.schedule_id as schedule_id,
     channel,
-    touch_point,
+    {{ touch_point_of('ticket', {'source': 'source', 'said': 'lower(touch_point)', 'channel': 'channel', 'org_unit': 'org_unit_id'}) }} as touch_point,
     ticket_kind,
     topic,
     subtopic,

@@ -16,6 +16,7 @@ select
     agent_id,
     org_unit_id,
     'phone' as channel,
+    touch_point,
     {{ or_unknown('product_line') }} as product_line,
     direction,
     {{ or_unknown('queue') }} as queue,

@@ -53,7 +53,7 @@ select
     schedule_id,
     {{ or_unknown('customer_kind') }} as customer_kind,
     {{ or_unknown('channel') }} as channel,
-    {{ or_unknown('touch_point') }} as touch_point,
+    touch_point,
     {{ or_unknown('ticket_kind') }} as ticket_kind,
     {{ or_unknown('topic') }} as topic,
     {{ or_unknown('product_line') }} as product_line,

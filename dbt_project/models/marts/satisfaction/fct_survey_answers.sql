@@ -84,6 +84,7 @@ select
     {{ or_unknown('responses.survey_kind') }} as survey_kind,
     {{ or_unknown('responses.wave') }} as wave,
     {{ or_unknown('responses.channel') }} as channel,
+    {{ or_unknown('responses.touch_point') }} as touch_point,
     {{ or_unknown('responses.product_line') }} as product_line,
     answers.question_role,
     answers.construct,
