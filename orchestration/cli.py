@@ -24,6 +24,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from orchestration.settings import PROJECT_ROOT, Settings, SettingsError, load_settings
@@ -63,7 +64,9 @@ def _fail(message: object, code: int) -> NoReturn:
 
 
 def _escaped(message: object) -> str:
-    return str(message).replace("[", "\\[")
+    """Text for the terminal: neither markup nor control characters of a file's name or content take effect."""
+    text = "".join(sign if sign.isprintable() or sign in "\n\t" else repr(sign)[1:-1] for sign in str(message))
+    return escape(text)
 
 
 def _settings() -> Settings:
@@ -336,7 +339,7 @@ def _run_job(settings: Settings, full: bool, sources: list[str] | None) -> dict[
     from orchestration import runs
     from orchestration.locking import HomeLocked, holder
     from orchestration.sources.declarations import DeclarationError
-    from orchestration.warehouse import DbtParseError
+    from orchestration.warehouse import DbtParseError, warm_up
 
     held = holder(settings)
     if held is not None:
@@ -358,6 +361,7 @@ def _run_job(settings: Settings, full: bool, sources: list[str] | None) -> dict[
     with err.status("starting") as status:
         runs.listen(lambda message: status.update(_escaped(message)))
         try:
+            warm_up(settings)
             import dagster as dg
 
             logging.getLogger("dagster").setLevel(logging.ERROR)
@@ -912,8 +916,20 @@ def source_new(
 
 
 def main() -> None:
-    """Entry of the `csatlas` script."""
-    app()
+    """Entry of the `csatlas` script: a disk or folder that refuses is told in words, like everything else."""
+    try:
+        app()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        if error.filename is None and error.errno is None:
+            raise  # not from the operating system
+        where = "" if error.filename is None else f" {error.filename}:"
+        err.print(
+            f"[bold red]csatlas:[/]{_escaped(where)} {_escaped(error.strerror or error)}. All state lies below CSATLAS_HOME: it must be a folder that"
+            " this user may write to, on a disk with room. `csatlas doctor` looks at it."
+        )
+        sys.exit(EXIT_FAILED)
 
 
 if __name__ == "__main__":

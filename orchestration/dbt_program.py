@@ -1,12 +1,15 @@
 """dbt, started by csatlas: the same program, but it ends when the process that started it ends.
 
 A refresh that is killed must not leave a dbt behind that goes on writing to the warehouse without the home's lock.
-Run as `python -m orchestration.dbt_program <pid of the parent> <dbt arguments>`.
+Run as `python -m orchestration.dbt_program <pid of the parent> <dbt arguments>`, or with `--wait <arguments of dbt parse>`: then it
+reads the project at once, and waits for one command as a line of JSON on its standard input: `{"arguments": […], "results": "file"}`.
 """
 
 from __future__ import annotations
 
 import ctypes
+import gc
+import json
 import os
 import signal
 import sys
@@ -22,9 +25,37 @@ def _end_with(parent: int) -> None:
         raise SystemExit(f"csatlas (process {parent}) is gone; dbt does not start without it.")
 
 
+def _wait_and_run(parse: list[str]) -> bool:
+    """Read the project, then run the one command that comes. Returns whether it succeeded; True when none comes."""
+    from dbt.artifacts.schemas.run import RunExecutionResult
+    from dbt.cli.main import dbtRunner
+    from dbt.contracts.graph.manifest import Manifest
+
+    parsed = dbtRunner().invoke(parse)
+    # The project is some hundred thousand objects that stay: to look for garbage among them finds nothing, each time.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
+    line = sys.stdin.readline()
+    if not line:
+        return True
+    if not isinstance(parsed.result, Manifest):
+        print(parsed.exception, flush=True)
+        return False
+    command = json.loads(line)
+    done = dbtRunner(manifest=parsed.result).invoke(command["arguments"])
+    if isinstance(done.result, RunExecutionResult):
+        done.result.write(command["results"])
+    else:
+        print(done.exception, flush=True)
+    return bool(done.success)
+
+
 def main() -> None:
     """Run dbt with the arguments after the parent's process id."""
     _end_with(int(sys.argv[1]))
+    if sys.argv[2:3] == ["--wait"]:
+        raise SystemExit(0 if _wait_and_run(sys.argv[3:]) else 1)
     from dbt.cli.main import cli
 
     sys.argv[:2] = ["dbt"]

@@ -7,9 +7,11 @@ Does not belong here: anything that opens a file or a database.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
 
@@ -118,17 +120,37 @@ def _names(name: str, text: str) -> tuple[str, ...] | None:
     return found or None
 
 
+def _home(name: str, text: str) -> Path:
+    path = Path(_text(name, text)).expanduser().resolve()
+    if path.exists() and not path.is_dir():
+        raise SettingsError(f"{name}: {path} is a file; give a folder, which is made if it is not there.")
+    return path
+
+
+def _memory(name: str, text: str) -> str:
+    if not re.fullmatch(r"\d*[1-9]\d*(\.\d+)?\s*([KMGT]i?B)", text.strip(), re.IGNORECASE):
+        raise SettingsError(f"{name}={text!r} is no size; write a number with MB, GB or TB, such as 6GB.")
+    return text.strip()
+
+
+def _zone(name: str, text: str) -> str:
+    try:
+        return ZoneInfo(_text(name, text)).key
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise SettingsError(f"{name}={text!r} is no time zone; write an IANA name such as Asia/Shanghai.") from None
+
+
 _PARSERS: dict[str, Callable[[str, str], object]] = {
-    "home": lambda name, text: Path(_text(name, text)).expanduser().resolve(),
+    "home": _home,
     "sources": _names,
     "keep_snapshots": _at_least(2, 1000),
     "host": _text,
     "port": _at_least(1, 65535),
     "workers": _at_least(1, 64),
     "threads": _at_least(1, 256),
-    "memory_limit": _text,
+    "memory_limit": _memory,
     "schedule": _text,
-    "time_zone": _text,
+    "time_zone": _zone,
 }
 
 

@@ -26,3 +26,36 @@ where
     or p.clock not in ('calendar', 'business')
     or p.target_minutes <= 0
     or p.valid_to < p.valid_from
+union all
+select
+    'message_promises' as seed,
+    concat(p.precedence, ' ', p.policy) as named
+from {{ ref('message_promises') }} as p
+where
+    p.clock not in ('calendar', 'business')
+    or p.target_seconds <= 0
+    or p.valid_to < p.valid_from
+    or p.policy is null
+    or p.precedence is null
+    or p.precedence in (
+        select o.precedence
+        from {{ ref('message_promises') }} as o
+        group by o.precedence
+        having count(*) > 1
+    )
+union all
+select
+    'touch_points' as seed,
+    concat(t.precedence, ' ', t.touch_point) as named
+from {{ ref('touch_points') }} as t
+where
+    coalesce(t.contact_kind, 'call') not in ('call', 'message', 'ticket')
+    or t.touch_point is null
+    or concat('touch_point ', t.touch_point) not in (select concat(v.dimension, ' ', v.value) from {{ ref('value_labels') }} as v)
+    or t.precedence is null
+    or t.precedence in (
+        select o.precedence
+        from {{ ref('touch_points') }} as o
+        group by o.precedence
+        having count(*) > 1
+    )

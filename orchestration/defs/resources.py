@@ -9,6 +9,7 @@ import dagster as dg
 
 from orchestration.locking import home_lock
 from orchestration.settings import Settings, load_settings
+from orchestration.warehouse import cool_down, warm_up
 
 
 class RefreshConfig(dg.Config):
@@ -18,7 +19,7 @@ class RefreshConfig(dg.Config):
 
 
 class Home(dg.ConfigurableResource):  # type: ignore[type-arg]
-    """The home a run works on. Opening the resource takes the home's lock, closing it gives the lock back."""
+    """The home a run works on. Opening the resource takes the home's lock and starts the dbt of the build, closing it gives back both."""
 
     @property
     def settings(self) -> Settings:
@@ -26,5 +27,10 @@ class Home(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[Home]:
-        with home_lock(self.settings, f"refresh {context.run_id or ''}".strip()):
-            yield self
+        settings = self.settings
+        try:
+            with home_lock(settings, f"refresh {context.run_id or ''}".strip()):
+                warm_up(settings)
+                yield self
+        finally:
+            cool_down(settings)

@@ -104,7 +104,7 @@ def _results(settings: Settings, manifest: Mapping[str, Any]) -> Iterator[dg.Mat
     """What became of each asset and check of a build that passed the gate."""
     nodes, shown = manifest["nodes"], shown_nodes(manifest)
     counts = _row_counts(settings)
-    # In the order of completion: Dagster wants what stands above first.
+    # What is carried over, then the order of completion: Dagster wants what stands above first.
     for result in json.loads((settings.dbt_target / "run_results.json").read_text(encoding="utf-8"))["results"]:
         node = nodes.get(result["unique_id"])
         if node is None:
@@ -134,8 +134,9 @@ def warehouse_assets(manifest_path: Path) -> dg.AssetsDefinition:
         record = runs.RunRecord(current, context.run_id)
         record.stage("build")
         runs.tell("building and testing the warehouse")
-        warehouse.write_expected_fingerprints(current, manifest_path)
-        log = warehouse.run_build(current, full=config.full, tell=runs.tell)
+        plan = warehouse.plan_of(current, full=config.full)
+        record.update(left_out=len(plan.carried))
+        log = warehouse.run_build(current, plan, full=config.full, tell=runs.tell)
         record.stage("gate")
         runs.tell("checking the tests")
         if not (current.dbt_target / "run_results.json").exists():

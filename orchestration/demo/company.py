@@ -18,7 +18,9 @@ import polars as pl
 
 from orchestration.demo import dirt, systems, telephony, truth
 from orchestration.demo.delivery import Outbox
+from orchestration.demo.field_work import FieldWork
 from orchestration.demo.helpdesk import HelpDesk
+from orchestration.demo.outreach import Outreach
 from orchestration.demo.people import Agents, Table, size, stack, take
 from orchestration.demo.plan import DAY, UTC_OFFSET, Plan, plan_for
 from orchestration.demo.world import World
@@ -156,7 +158,7 @@ def _run(plan: Plan, inbox: Path, until: int, only: int | None, progress: Progre
     started = time.perf_counter()
     box = Outbox(plan, inbox, until, only)
     world, agents = World(plan), Agents(plan)
-    desk = HelpDesk(plan)
+    desk, outreach = HelpDesk(plan), Outreach(plan)
     surveys, billing = systems.Surveys(plan, desk, agents), systems.Billing(plan)
     record = truth.Truth(plan, inbox.parent / "demo", until)
     last = plan.month_of_day(until)
@@ -174,8 +176,13 @@ def _run(plan: Plan, inbox: Path, until: int, only: int | None, progress: Progre
         desk_rows = desk.month(customers, roster, month, joined.issues, joined.contacts)
         tickets: Table = desk_rows.pop("facts")  # type: ignore[assignment]
         met: Table = desk_rows.pop("met")  # type: ignore[assignment]
+        work: FieldWork = desk_rows.pop("field_work")  # type: ignore[assignment]
         for table, frame in desk_rows.items():
             box.add(table, frame)  # type: ignore[arg-type]
+        outreach.sessions(desk_rows["zendesk.chats"])  # type: ignore[arg-type]
+        notices = outreach.month(customers, world.subs, desk, roster, month, joined.outages, joined.issues)
+        box.add("zendesk.chats", notices["zendesk.chats"])
+        box.stream("asterisk.cdr", notices["asterisk.cdr"])
         agent_users = desk.agent_users(careers, month)
         if agent_users.height:
             box.add("zendesk.users", agent_users)
@@ -183,7 +190,8 @@ def _run(plan: Plan, inbox: Path, until: int, only: int | None, progress: Progre
         if month == 0:
             box.add("zendesk.groups", desk.groups())
             box.add("crm.external_measures", systems.external_measures())
-        handled = _calls(plan, box, roster, customers.frame(), arrivals, joined.contacts, first, nxt)
+        handled, marked = _calls(plan, box, roster, customers.frame(), arrivals, joined.contacts, first, nxt)
+        record.calls(marked)
         answers = surveys.month(customers, joined, handled, tickets, world.grievance, active)
         survey_truth: Table = answers.pop("truth")  # type: ignore[assignment]
         for table, frame in answers.items():
@@ -202,6 +210,7 @@ def _run(plan: Plan, inbox: Path, until: int, only: int | None, progress: Progre
                 box.add(table, frame)
         box.add("retention.offers", systems.offers(plan, customers, month, joined.offers))
         box.add("retention.care", systems.care(plan, customers, month, active))
+        box.add("retention.care", notices["retention.care"])
         box.snapshot("surveys.questions", month, lambda day: systems.questions())
         box.snapshot("crm.org_units", month, lambda day: systems.org_units(plan, day))
         box.snapshot("crm.agents", month, lambda day: systems.agents_table(plan, agents, day))
@@ -216,13 +225,14 @@ def _run(plan: Plan, inbox: Path, until: int, only: int | None, progress: Progre
             month,
             partial(_contract_file, plan, world),
         )
-        record.month(world, joined, tickets, survey_truth, handled, met)
+        record.month(world, joined, tickets, survey_truth, handled, met, work)
         if plan.dirty:
             record.planted.extend(dirt.plant(plan, box, month))
         box.flush(month, month == last)
     if plan.dirty:
         record.planted.extend(dirt.plant_files(plan, box))
         record.planted.extend(dirt.snapshot_plants(plan, box))
+    record.sections, record.further_tables["outreach"] = outreach.truth(until)
     record.write(world, agents, box, only is not None)
     plan.save(inbox.parent / "demo" / "company.json", plan.day_date(until))
     if progress:
@@ -247,13 +257,14 @@ def _calls(
     contacts: Table,
     first: int,
     stop: int,
-) -> Table:
-    """Simulate the month's calls, log them, and return the answered ones that belong to a contact.
+) -> tuple[Table, Table]:
+    """Simulate the month's calls, log them, and return the answered ones that belong to a contact, and those that agents marked as nobody's.
 
     The whole month is simulated even when only its beginning is delivered: what is drawn from its calls (who is
     surveyed, who is reviewed) must not depend on how far the files reach.
     """
     handled: list[Table] = []
+    marked: list[Table] = []
     for days in telephony.day_chunks(arrivals, first, stop):
         base, leg = telephony.simulate_days(plan, roster, arrivals, days)
         written = (
@@ -275,7 +286,8 @@ def _calls(
             box.stream("crm.rosters", systems.roster_rows(plan, duty))
             box.stream("crm.agent_states", systems.state_rows(plan, duty, leg if plan.call_detail == "full" else {}))
         handled.append(_handled(plan, base, leg, contacts))
-    return stack(handled) if handled else {}
+        marked.append(telephony.marked_calls(base, leg))
+    return (stack(handled), stack(marked)) if handled else ({}, {})
 
 
 def _handled(plan: Plan, base: Table, leg: Table, contacts: Table) -> Table:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import polars as pl
 
-from orchestration.demo import words
+from orchestration.demo import field_work, words
 from orchestration.demo.people import (
     ENTERPRISE,
     HOUSEHOLD,
@@ -47,9 +47,11 @@ AGENT_USERS = 7_000_000_000
 STATUS = ["new", "open", "pending", "hold", "solved", "closed", "deleted"]
 NEW, OPEN, PENDING, HOLD, SOLVED, CLOSED, DELETED = range(7)
 PRIORITY = ["low", "normal", "high", "urgent"]
-FIELDS = ["status", "priority", "group_id", "assignee_id", "custom_resolution_code"]
-F_STATUS, F_PRIORITY, F_GROUP, F_ASSIGNEE, F_CODE = range(5)
+FIELDS = ["status", "priority", "group_id", "assignee_id", "custom_resolution_code", *field_work.FIELDS]
+F_STATUS, F_PRIORITY, F_GROUP, F_ASSIGNEE, F_CODE, F_WORK = range(6)
 RESOLUTION = [cause[6] for cause in words.CAUSES] + ["S01", "S02", "S03", "S04"]
+TOUCH_POINTS = ["own_hall", "partner_hall", "web_hall", "app", "hotline", "account_manager", "field_work", "bill"]
+BILL_TOPICS = ["bill_question", "bill_dispute"]
 MERGED_BASE, SPAM_BASE, TEST_BASE = 50_000_000, 60_000_000, 61_000_000
 
 
@@ -145,7 +147,7 @@ class HelpDesk:
 
     def month(
         self, customers: Customers, roster: Roster, number: int, issues: Table, contacts: Table
-    ) -> dict[str, pl.DataFrame | Table]:
+    ) -> dict[str, pl.DataFrame | Table | field_work.FieldWork]:
         """All rows that begin with the month's issues (their later events included), each with its day of delivery."""
         plan = self.plan
         rng = plan.rng("tickets", number)
@@ -263,6 +265,10 @@ class HelpDesk:
         event(merged | (base["sort"] == 4), created + 4000, F_STATUS, CLOSED, agent_user, 14)
         event(spam, created + 7200, F_STATUS, DELETED, agent_user, 14)
         event(base["sort"] == 3, created + 600, F_STATUS, CLOSED, agent_user, 14)
+        work = field_work.work_on(
+            plan, number, base, ordinary, reply, solve, reopened, back, solved_again, agent_user, closer
+        )
+        parts += [(rows, t, F_WORK + what, *others) for rows, t, what, *others in work.events]
         rows, at, what, value, user, step = (np.concatenate([part[c] for part in parts]) for c in range(6))
         order = np.lexsort((step, at, rows))
         rows, at, what, value, user = rows[order], at[order], what[order], value[order], user[order]
@@ -277,7 +283,9 @@ class HelpDesk:
             .then(pl.lit(pl.Series(group_ids[np.where(what == F_GROUP, value, 0)])).cast(pl.String))
             .when(pl.lit(pl.Series(what)) == F_ASSIGNEE)
             .then(pl.lit(pl.Series(AGENT_USERS + value)).cast(pl.String))
-            .otherwise(pl.lit(pick(RESOLUTION, np.where(what == F_CODE, value, -1))))
+            .when(pl.lit(pl.Series(what)) == F_CODE)
+            .then(pl.lit(pick(RESOLUTION, np.where(what == F_CODE, value, -1))))
+            .otherwise(pl.lit(pick(field_work.VALUES, np.where(what >= F_WORK, value, -1))))
         ).to_series()
         day = ((at - plan.epoch) // DAY).astype(np.int32)
         history = pl.DataFrame(
@@ -319,13 +327,14 @@ class HelpDesk:
             closer,
             ordinary,
         )
-        result: dict[str, pl.DataFrame | Table] = {
+        result: dict[str, pl.DataFrame | Table | field_work.FieldWork] = {
             "zendesk.ticket_field_history": history,
             "zendesk.ticket_comments": comments,
         }
         result["zendesk.tickets"] = self._tickets(
-            rng, customers, base, created, states, requester, submitter, team, description, ids
+            rng, customers, base, created, states, requester, submitter, team, description, ids, work.assets
         )
+        result["field_work"] = work
         result["facts"] = {
             "ticket": ids,
             "row_id": base["id"],
@@ -390,6 +399,7 @@ class HelpDesk:
         team: np.ndarray,
         description: pl.Series,
         ids: np.ndarray,
+        assets: dict[str, pl.Series],
     ) -> pl.DataFrame:
         n = size(base)
         survivors: dict[int, list[tuple[int, int]]] = {}
@@ -417,6 +427,11 @@ class HelpDesk:
             [4, np.where(rng.random(n) < 0.6, 0, 1), 2, 3],
             np.where(vip, 5, 2),
         )
+        # Some report a fault to the engineer who is there anyway, some ask by the bill's own link, and some tickets do not say.
+        touch = np.where((base["kind"] == REPAIR) & (ids % 6 == 0) & (base["channel"] != VOICE), 6, touch)
+        by_bill = np.isin(base["topic"], [words.TOPIC_INDEX[name] for name in BILL_TOPICS]) & (base["channel"] != VOICE)
+        touch = np.where(by_bill & (ids % 3 == 0), 7, touch)
+        touch = np.where(ids % 25 == 0, -1, touch)
         static = pl.DataFrame(
             {
                 "row": np.arange(n),
@@ -441,11 +456,12 @@ class HelpDesk:
                 "tag": pl.Series(tags),
                 "kind": pick(KINDS, base["kind"]),
                 "product": pick(words.PRODUCTS, np.where(rng.random(n) < 0.95, base["product"], -1)),
+                **assets,
                 "unit": pick(words.CITY_CODES, base["city"]),
                 "account": customers.frame()["account_no"]
                 .gather(base["cust"])
                 .zip_with(pl.Series(known), pl.Series([None] * n, dtype=pl.String)),
-                "touch": pick(["own_hall", "partner_hall", "web_hall", "app", "hotline", "account_manager"], touch),
+                "touch": pick(TOUCH_POINTS, touch),
                 "due": np.where(
                     np.isin(base["kind"], [REPAIR, COMPLAINT]),
                     created + np.where(base["kind"] == REPAIR, 48, 72) * 3600,
@@ -494,6 +510,9 @@ class HelpDesk:
             pl.col("topic").alias("custom_topic"),
             pl.lit(None, dtype=pl.String).alias("custom_subtopic"),
             pl.col("product").alias("custom_product"),
+            pl.col("asset_no").alias("custom_asset_no"),
+            pl.col("asset_kind").alias("custom_asset_kind"),
+            pl.col("fault_code").alias("custom_fault_code"),
             pl.lit(pl.Series(RESOLUTION)).gather(pl.col("code")).alias("custom_resolution_code"),
             pl.col("unit").alias("custom_unit_code"),
             pl.col("account").alias("custom_account_no"),

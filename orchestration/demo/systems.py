@@ -1831,6 +1831,7 @@ def care(plan: Plan, customers: Customers, month: int, active: np.ndarray) -> pl
             "occasion": pick(["birthday", "anniversary", "outage_apology", "contract_end"], rng.integers(0, 4, n)),
             "customer_no": texts["crm_no"],
             "unit_code": pick(words.CITY_CODES, texts["city"].to_numpy().astype(np.int64)),
+            "event_no": pl.Series([None] * n, dtype=pl.String),
             "sent_at": local(at, iso),
             "cost": pl.Series(np.where(control, 0.0, 0.05)),
             "control": pl.Series(control),

@@ -27,6 +27,11 @@ SHIFT_STARTS = (8.0, 9.5, 11.5, 14.0)
 SHIFT_HOURS = 8.0
 MEAN_HANDLE = 265.0
 ANSWERED, ABANDONED, TIMED_OUT, CALLBACK = range(4)
+# What agents mark at the end of a call: that it was no customer's, and whether they solved the matter.
+NUISANCE, MISDIRECTED = 4, 5
+MARKS = {NUISANCE: "nuisance", MISDIRECTED: "misdirected"}
+MARK_SHARES = {NUISANCE: 0.012, MISDIRECTED: 0.022}  # of the calls that would else have been served by the menu
+SOLVED_MARKS = {"share_marked": 0.85, "says_solved_when_solved": 0.97, "says_solved_when_not": 0.45}
 SELF_NODES = ["balance", "bill", "data", "points"]
 MENU_NODES = ["mobile", "broadband", "fault", "bill", "agent"]
 NODES = ["lang", "main", *dict.fromkeys(SELF_NODES + MENU_NODES)]
@@ -249,6 +254,7 @@ def arrivals_of(plan: Plan, customers: Customers, month: int, contacts: Table) -
         "city": contacts["city"][voice],
         "english": contacts["english"][voice],
         "ticket": contacts["ticket"][voice],
+        "resolved": contacts["resolved"][voice],
         "purpose": np.zeros(n, dtype=np.int64),
     }
     first, nxt = plan.month_days(month)
@@ -272,12 +278,14 @@ def arrivals_of(plan: Plan, customers: Customers, month: int, contacts: Table) -
                 "city": facts["city"][cust].astype(np.int64),
                 "english": facts["english"][cust].astype(np.int64),
                 "ticket": np.zeros(count, dtype=np.int64),
+                "resolved": np.zeros(count, dtype=bool),
                 "purpose": np.full(count, purpose),
             }
         )
     table = stack([part, *others])
     table = take(table, np.argsort(table["t"], kind="stable"))
     n = size(table)
+    _mark_calls(plan, month, table)
     second = (table["t"] - plan.epoch) % DAY
     closed = (second < OPEN_HOUR * 3600) | (second >= CLOSE_HOUR * 3600 - 240)
     table["day"] = (table["t"] - plan.epoch) // DAY
@@ -317,7 +325,34 @@ def arrivals_of(plan: Plan, customers: Customers, month: int, contacts: Table) -
         table["fate"] == 1, rng.integers(0, len(SELF_NODES), n), rng.integers(0, len(MENU_NODES), n)
     )
     table["number_dialled"] = np.where(table["queue"] == ENTERPRISE_QUEUE, 1, 0)
+    # Nobody keeps a wrong or an abusive caller for long, and their numbers are no customer's.
+    marked = table["purpose"] >= NUISANCE
+    table["talk"] = np.where(marked, 8 + table["talk"] // 8, table["talk"])
+    for column in ("hold", "redial", "key"):
+        table[column] = np.where(marked, 0, table[column])
+    for column in ("transfer", "rings"):
+        table[column] &= ~marked
+    table["number"] = np.where(marked, 2, table["number"])
     return table
+
+
+def _mark_calls(plan: Plan, month: int, table: Table) -> None:
+    """Some callers do not want the company: what would have been a call to the menu is a nuisance or a wrong number."""
+    u = plan.rng("marks", month).random(size(table))
+    served = table["purpose"] == 1
+    below = 0.0
+    for purpose, share in MARK_SHARES.items():
+        table["purpose"] = np.where(served & (u >= below) & (u < below + share), purpose, table["purpose"])
+        below += share
+
+
+def marked_calls(base: Table, leg: Table) -> Table:
+    """The calls that an agent marked as a nuisance or as misdirected: those of them that an agent answered."""
+    answered = np.zeros(size(base), dtype=bool)
+    if size(leg):
+        answered[leg["row"][leg["outcome"] == ANSWERED]] = True
+    chosen = np.flatnonzero(answered & (base["purpose"] >= NUISANCE))
+    return take({name: base[name] for name in ("t", "serial", "purpose", "day")}, chosen)
 
 
 def simulate_days(plan: Plan, roster: Roster, table: Table, days: range) -> tuple[Table, Table]:
@@ -805,6 +840,7 @@ def call_records(plan: Plan, base: Table, leg: Table, phones: pl.Series) -> pl.D
     serial = pl.Series(base["serial"]).cast(pl.String)
     call_id = pl.Series(base["t"]).cast(pl.String) + "." + serial
     linked = (base["ticket"] > 0) & (agent >= 0) & (base["serial"] % 5 < 4)
+    marked = np.where((base["purpose"] >= NUISANCE) & (agent >= 0), base["purpose"], 0)
     path = np.select([base["fate"] == 1, phantom, base["fate"] == 4], [1, 3, 2], 0)
     frame = pl.DataFrame(
         {
@@ -834,6 +870,8 @@ def call_records(plan: Plan, base: Table, leg: Table, phones: pl.Series) -> pl.D
             "_own": pick(NODES, own),
             "_node": pick(NODES, node),
             "_tk": np.where(linked, base["ticket"], 0),
+            "_mk": pick(list(MARKS.values()), np.where(marked > 0, marked - NUISANCE, -1)),
+            "_sv": _solved_marks(base, agent),
             "_day": base["day"].astype(np.int32),
         }
     )
@@ -860,6 +898,8 @@ def call_records(plan: Plan, base: Table, leg: Table, phones: pl.Series) -> pl.D
                 .then(";path=lang>main>" + pl.col("_node"))
                 .otherwise(pl.lit("")),
                 pl.when(pl.col("_tk") > 0).then(";tk=" + pl.col("_tk").cast(pl.String)).otherwise(pl.lit("")),
+                pl.when(pl.col("_mk").is_not_null()).then(";mk=" + pl.col("_mk")).otherwise(pl.lit("")),
+                pl.when(pl.col("_sv") >= 0).then(";sv=" + pl.col("_sv").cast(pl.String)).otherwise(pl.lit("")),
             ]
         ).alias("userfield"),
     ).select(
@@ -883,6 +923,15 @@ def call_records(plan: Plan, base: Table, leg: Table, phones: pl.Series) -> pl.D
         "userfield",
         "_day",
     )
+
+
+def _solved_marks(base: Table, agent: np.ndarray) -> np.ndarray:
+    """What the agent ticked of each call: 1 solved, 0 not, -1 nothing. Agents are kinder to themselves than customers are."""
+    u = ((base["t"] * 2654435761 + base["serial"] * 40503) % 1000) / 1000
+    v = ((base["t"] * 40503 + base["serial"] * 2654435761) % 997) / 997
+    says = v < np.where(base["resolved"], SOLVED_MARKS["says_solved_when_solved"], SOLVED_MARKS["says_solved_when_not"])
+    asked = (agent >= 0) & (base["contact"] >= 0) & (u < SOLVED_MARKS["share_marked"])
+    return np.where(asked, says.astype(np.int64), -1)
 
 
 def day_chunks(table: Table, first: int, nxt: int, target: int = 150_000) -> list[range]:

@@ -1,7 +1,7 @@
 """The known truth of the built-in company: written beside the inbox, for tests, never for the pipeline.
 
 Belongs here: what the simulation knows and no system says. `truth.json` holds the summary and points to Parquet files
-with one row a complaint, departure, identity, invitation and issue. `truth.schema.json` is its tested schema.
+with one row a complaint, departure, identity, invitation, issue and marked call. `truth.schema.json` is its tested schema.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from orchestration.demo import words
+from orchestration.demo import field_work, words
 from orchestration.demo.delivery import Outbox
 from orchestration.demo.dirt import Planted, as_dicts
 from orchestration.demo.people import ENTERPRISE, Agents, Table, pick, size, stack, take
@@ -30,6 +30,7 @@ from orchestration.demo.plan import (
     Plan,
 )
 from orchestration.demo.systems import ACTIONS, SERVQUAL_EXPECTED, SERVQUAL_PERCEIVED, SURVEYS, TCSI_PATHS
+from orchestration.demo.telephony import MARKS, NUISANCE, SOLVED_MARKS
 from orchestration.demo.world import CHANNELS, CHURN_TYPES, COMPLAINT, KINDS, NEVER, Month, World
 
 SCHEMA_PATH = Path(__file__).with_name("truth.schema.json")
@@ -52,14 +53,28 @@ class Truth:
         self.path = folder / "truth.json"
         self.until = until
         self.planted: list[Planted] = []
+        self.sections: dict[str, object] = {}
+        self.further_tables: dict[str, pl.DataFrame] = {}
         self._issues: list[Table] = []
         self._churn: list[Table] = []
         self._surveys: list[Table] = []
         self._met: list[Table] = []
+        self._marked: list[Table] = []
+        self._visits: list[Table] = []
+        self._asks: list[Table] = []
         self._active: list[int] = []
         self._answered: list[tuple[int, int, int]] = []
 
-    def month(self, world: World, month: Month, tickets: Table, surveys: Table, handled: Table, met: Table) -> None:
+    def month(
+        self,
+        world: World,
+        month: Month,
+        tickets: Table,
+        surveys: Table,
+        handled: Table,
+        met: Table,
+        work: field_work.FieldWork,
+    ) -> None:
         """Keep what is known of a month, as far as it has been delivered."""
         stop = self.plan.epoch + (self.until + 1) * DAY
         issues = month.issues
@@ -91,8 +106,15 @@ class Truth:
         self._churn.append(take(month.churn, np.flatnonzero(month.churn["day"] <= self.until)))
         self._surveys.append(take(surveys, np.flatnonzero(surveys["t"] < stop)))
         self._met.append(take(met, np.flatnonzero(met["t"] < stop)))
+        self._visits.append(take(work.visits, np.flatnonzero(work.visits["first"] < stop)))
+        self._asks.append(take(work.asks, np.flatnonzero(work.asks["asked"] < stop)))
         self._active.append(month.active_customers)
         del tickets, handled
+
+    def calls(self, marked: Table) -> None:
+        """Keep the calls that agents marked as nobody's, as far as they have been delivered."""
+        if size(marked):
+            self._marked.append(take(marked, np.flatnonzero(marked["day"] <= self.until)))
 
     # -- tables -----------------------------------------------------------------------------------------------------
 
@@ -122,6 +144,20 @@ class Truth:
                 "second_of_issue": pl.Series(table["second_of"]).set(pl.Series(table["second_of"] < 0), None),
                 "in_burst": table["burst"],
                 "in_bad_period": table["bad"],
+            }
+        )
+
+    def _marked_calls(self) -> pl.DataFrame:
+        table = (
+            stack(self._marked)
+            if self._marked
+            else {name: np.zeros(0, dtype=np.int64) for name in ("t", "serial", "purpose")}
+        )
+        return pl.DataFrame(
+            {
+                "call_id": pl.Series(table["t"]).cast(pl.String) + "." + pl.Series(table["serial"]).cast(pl.String),
+                "mark": pick(list(MARKS.values()), table["purpose"] - NUISANCE),
+                "started_at": self._stamp(table["t"]),
             }
         )
 
@@ -246,6 +282,37 @@ class Truth:
             }
         )
 
+    def _field_visits(self, table: Table) -> pl.DataFrame:
+        """What became of each visit; what has not been delivered yet is null."""
+        ended = self._delivered(table["finished"])
+        return pl.DataFrame(
+            {
+                "ticket_id": pl.Series(table["ticket"]).cast(pl.String),
+                "visit_number": table["number"].astype(np.int16),
+                "dispatched_at": self._delivered(table["dispatched"]),
+                "arrived_at": self._delivered(table["arrived"]),
+                "finished_at": ended,
+                "outcome": pick(field_work.OUTCOMES, table["outcome"]),
+                "truly_fixed": table["truly"],
+                "dispatched_after_arrival": table["crooked"],
+            }
+        )
+
+    def _department_asks(self, table: Table) -> pl.DataFrame:
+        return pl.DataFrame(
+            {
+                "ticket_id": pl.Series(table["ticket"]).cast(pl.String),
+                "department": pick(field_work.DEPARTMENTS, table["department"]),
+                "asked_at": self._delivered(table["asked"]),
+                "answered_at": self._delivered(table["answered"]),
+            }
+        )
+
+    def _delivered(self, seconds: np.ndarray) -> pl.Series:
+        """Instants; null where they lie after the last delivery."""
+        known = seconds < self.plan.epoch + (self.until + 1) * DAY
+        return self._stamp(np.where(known, seconds, 0)).set(pl.Series(~known), None)
+
     # -- the summary --------------------------------------------------------------------------------------------------
 
     @staticmethod
@@ -295,6 +362,10 @@ class Truth:
             "identities": self._identities(world, stack(self._met)),
             "invitations": self._invitations(world, stack(self._surveys)),
             "issues": self._issue_table(world, issues),
+            "marked_calls": self._marked_calls(),
+            "visits": self._field_visits(stack(self._visits)),
+            "department_asks": self._department_asks(stack(self._asks)),
+            **self.further_tables,
         }
         for name, frame in tables.items():
             frame.write_parquet(tables_dir / f"{name}.parquet", compression="zstd")
@@ -368,6 +439,7 @@ class Truth:
                 }
                 for c in words.CAUSES
             ],
+            "solved_marks": SOLVED_MARKS,
             "resolution_codes": {"share_coded": 0.7, "share_wrong": 0.1},
             "bad_province": {
                 "unit_code": f"P-{words.PROVINCES[plan.bad_province][0]}",
@@ -393,6 +465,17 @@ class Truth:
                 "days": plan.burst_days,
                 "complaints": int(complaints["in_burst"].sum()),
             },
+            "field_work": {
+                "visits": tables["visits"].height,
+                "repairs_with_visits": tables["visits"]["ticket_id"].n_unique(),
+                "truly_fixed_by_the_first_visit": tables["visits"]
+                .filter((pl.col("visit_number") == 1) & pl.col("truly_fixed") & pl.col("finished_at").is_not_null())
+                .height,
+                "department_asks": tables["department_asks"].height,
+                "slow_department": field_work.DEPARTMENTS[field_work.SLOW_DEPARTMENT],
+                "slow_factor": field_work.SLOW_FACTOR,
+            },
+            **self.sections,
             "second_complaints": int(complaints["second_of_issue"].is_not_null().sum()),
             "people": {
                 "customers": world.customers.count,

@@ -192,8 +192,8 @@ def _build(
         # As a load of today would leave it: tables, columns and modes that are declared by now.
         rawstore.prepare_tables(raw, declarations)
     tell("building the warehouse with the definitions of today")
-    warehouse.write_expected_fingerprints(scratch, warehouse.ensure_manifest(scratch))
-    log = warehouse.run_build(scratch, full=True, tell=tell)
+    warehouse.warm_up(scratch)
+    log = warehouse.run_build(scratch, warehouse.plan_of(scratch, full=True), full=True, tell=tell)
     if not (scratch.dbt_target / "run_results.json").exists():
         raise AsKnownError(f"dbt could not build what was known on {day}:\n{log.read_text(encoding='utf-8')[-2000:]}")
     # A source that was late is no reason to say nothing: what had come is the question.

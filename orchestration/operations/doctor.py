@@ -118,7 +118,13 @@ def _databases(settings: Settings) -> Iterator[Finding]:
             f"{settings.raw_path} cannot be read ({error}). Restore a backup with `csatlas restore`.",
         )
         return
-    if version is None or version[0] != SCHEMA_VERSION:
+    if version is not None and version[0] is not None and version[0] < SCHEMA_VERSION:
+        yield Finding(
+            "warning",
+            "raw database",
+            f"schema version {version[0]}, this csatlas has {SCHEMA_VERSION}. The next refresh migrates it; `csatlas backup` before, if you may go back.",
+        )
+    elif version is None or version[0] != SCHEMA_VERSION:
         yield Finding(
             "error",
             "raw database",

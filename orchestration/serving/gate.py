@@ -91,19 +91,23 @@ def judge(settings: Settings, now: datetime | None = None, *, hold_for_late: boo
     results = json.loads((settings.dbt_target / "run_results.json").read_text(encoding="utf-8"))["results"]
     tests = _test_results(nodes, results)
     reasons = _without_result(nodes, results)
+    skipped: list[str] = []
     for result in results:
         name = result["unique_id"].split(".")[2]
         if result["unique_id"].startswith("test."):
             continue
-        if result["status"] in ("error", "skipped"):
-            reasons.append(
-                f"{result['unique_id'].split('.')[0]} {name} {result['status']}: {result.get('message') or 'something above it failed'}"
-            )
+        if result["status"] == "error":
+            reasons.append(f"{result['unique_id'].split('.')[0]} {name} error: {result.get('message') or 'no message'}")
+        elif result["status"] == "skipped":
+            skipped.append(name)
     for row in tests:
-        if row["severity"] == "error" and row["status"] in ("fail", "error", "skipped"):
-            reasons.append(
-                f"test {row['name']} {row['status']}: {row['message'] or 'not run, something above it failed'}"
-            )
+        if row["severity"] == "error" and row["status"] in ("fail", "error"):
+            reasons.append(f"test {row['name']} {row['status']}: {row['message'] or 'no message'}")
+        elif row["severity"] == "error" and row["status"] == "skipped":
+            skipped.append(row["name"])
+    if skipped:  # the failures that come first say what to mend
+        shown = ", ".join(skipped[:_NAMED]) + (", …" if len(skipped) > _NAMED else "")
+        reasons.append(f"{len(skipped)} models and tests skipped, because something above them failed ({shown})")
     stale: list[str] = []
     if not reasons:
         with duckdb.connect(str(settings.warehouse_path), read_only=True) as warehouse:

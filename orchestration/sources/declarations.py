@@ -5,6 +5,7 @@ Belongs here: the meaning of `orchestration/sources/<source>.yml`, read strictly
 
 from __future__ import annotations
 
+import codecs
 import difflib
 import hashlib
 import json
@@ -13,6 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
 
@@ -37,7 +39,8 @@ TABLE_OPTIONS = {
     "delimiter": "delimited: one character; default: found from the file",
     "quote": 'delimited: the quoting character, or an empty string for none; default: "',
     "header": "delimited, excel: whether the first line names the columns; default: true",
-    "skip_lines": "delimited, fixed_width: lines to skip before anything else; default: 0",
+    "count": "fixed_width: what start and width count: characters (default), or bytes of the file's encoding, in which 客 is two in GB18030",
+    "skip_lines": "delimited, fixed_width, excel: lines (rows) to skip before anything else; default: 0",
     "sheet": "excel: name of the sheet; default: the first",
     "delivery": "delta: rows add up; snapshot: what is absent from the newest delivery is deleted",
     "allow_empty_snapshot": "snapshot: whether a delivery without rows may delete everything; default: false",
@@ -84,6 +87,7 @@ class TableDeclaration:
     delimiter: str | None = None
     quote: str = '"'
     header: bool = True
+    count: str = "characters"
     skip_lines: int = 0
     sheet: str | None = None
     allow_empty_snapshot: bool = False
@@ -141,6 +145,23 @@ def _typed(path: Path, where: str, options: Mapping[str, Any], name: str, kind: 
     if value is not default and (not isinstance(value, kind) or (kind is int and isinstance(value, bool))):
         raise _refuse(path, where, f"{name}: expected {kind.__name__}, found {value!r}")
     return value
+
+
+def _is_text_encoding(name: str) -> bool:
+    """Whether bytes can be decoded to text by this name; Python also has names such as hex that are no encoding of text."""
+    try:
+        return name == "auto" or isinstance(codecs.getincrementaldecoder(name)().decode(b"", final=True), str)
+    except (LookupError, TypeError, ValueError):
+        return False
+
+
+def _zone(path: Path, name: str) -> str:
+    try:
+        return ZoneInfo(name).key
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise _refuse(
+            path, "time_zone", f"{name!r} is no time zone; write an IANA name such as Asia/Shanghai or UTC"
+        ) from None
 
 
 def _one_of(path: Path, where: str, options: Mapping[str, Any], name: str, accepted: Sequence[str]) -> str:
@@ -203,6 +224,15 @@ def _table(path: Path, source: str, name: str, found: Any) -> TableDeclaration:
     quote = _typed(path, where, options, "quote", str, '"')
     if len(quote) > 1:
         raise _refuse(path, where, f"quote: expected one character or an empty string, found {quote!r}")
+    encoding = _typed(path, where, options, "encoding", str, "auto")
+    if not _is_text_encoding(encoding):
+        raise _refuse(
+            path, where, f"encoding: {encoding!r} is none that is known; write auto, utf-8, gb18030, big5, latin-1 …"
+        )
+    count = _one_of(path, where, {"count": options.get("count", "characters")}, "count", ("characters", "bytes"))
+    skip_lines = _typed(path, where, options, "skip_lines", int, 0)
+    if skip_lines < 0:
+        raise _refuse(path, where, f"skip_lines: {skip_lines} is negative")
     columns = _columns(path, where, options.get("columns"), file_format)
     names = {column.name for column in columns}
     key = tuple(snake_case(str(column)) for column in _typed(path, where, options, "key", list, []))
@@ -219,11 +249,12 @@ def _table(path: Path, source: str, name: str, found: Any) -> TableDeclaration:
         delivery=_one_of(path, where, options, "delivery", DELIVERY_MODES),
         columns=columns,
         delivery_pattern=delivery_pattern,
-        encoding=_typed(path, where, options, "encoding", str, "auto"),
+        encoding=encoding,
         delimiter=delimiter,
         quote=quote,
         header=_typed(path, where, options, "header", bool, True),
-        skip_lines=_typed(path, where, options, "skip_lines", int, 0),
+        count=count,
+        skip_lines=skip_lines,
         sheet=_typed(path, where, options, "sheet", str, None),
         allow_empty_snapshot=_typed(path, where, options, "allow_empty_snapshot", bool, False),
         key=key,
@@ -262,7 +293,7 @@ def read_declaration(path: Path) -> SourceDeclaration:
     return SourceDeclaration(
         source=name,
         label=label,
-        time_zone=_typed(path, "source", options, "time_zone", str, "UTC"),
+        time_zone=_zone(path, _typed(path, "source", options, "time_zone", str, "UTC")),
         required=_typed(path, "source", options, "required", bool, False),
         expected_every_seconds=_seconds(path, options.get("expected_every", "36h")),
         feeds=feeds,

@@ -9,14 +9,17 @@ from __future__ import annotations
 import errno
 import fnmatch
 import json
+import os
 import shutil
 import time
 import unicodedata
 import zipfile
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import openpyxl
@@ -31,7 +34,15 @@ from orchestration.sources.records import Damaged, Record
 
 _IGNORED_SUFFIXES = (".tmp", ".part", ".partial", ".crdownload")
 _MAX_WORKBOOK_BYTES = 2 << 30
+WORKBOOK_ERRORS = (
+    zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, SyntaxError, LookupError, ValueError, TypeError, AttributeError,
+)  # fmt: skip
+"""What openpyxl lets through when a workbook is damaged; a damaged XML part is a SyntaxError."""
 _PLAIN_UTF8 = ("utf-8", "utf8", "ascii")
+
+
+_READ_WRONGLY_FROM = 3
+"""Records, all of them damaged, from which the declaration is more likely wrong than the records; loaded, they could not be read again."""
 
 
 class LoadAborted(RuntimeError):
@@ -90,10 +101,41 @@ class _Found:
     delivery: str
 
 
-def _inbox_files(folder: Path) -> Iterator[Path]:
-    for path in sorted(folder.rglob("*")):
-        if path.is_file() and not path.name.startswith(".") and path.suffix.lower() not in _IGNORED_SUFFIXES:
-            yield path
+def _inbox_files(folder: Path) -> tuple[list[Path], list[tuple[Path, str]]]:
+    """Files of a source's folder, and what cannot be looked into, with its reason: nothing is passed over without a word."""
+    files: list[Path] = []
+    odd: list[tuple[Path, str]] = []
+
+    def closed(error: OSError) -> None:
+        odd.append((Path(str(error.filename)), f"the folder cannot be read ({error.strerror}); check its rights"))
+
+    for parent, folders, names in os.walk(folder, onerror=closed):
+        for path in (Path(parent, name) for name in folders):
+            if path.is_symlink():
+                odd.append(
+                    (
+                        path,
+                        "is a link to a folder, which is not followed; link the source's folder itself, or the files",
+                    )
+                )
+        for path in (Path(parent, name) for name in names):
+            if path.name.startswith(".") or path.suffix.lower() in _IGNORED_SUFFIXES:
+                continue
+            if path.is_file():
+                files.append(path)
+            elif path.is_symlink() and not path.exists():
+                odd.append((path, f"is a link that leads nowhere ({path.readlink()}); mend or remove it"))
+            else:
+                odd.append((path, "is no file that can be read to its end (a pipe, socket or device); remove it"))
+    return sorted(files), sorted(odd)
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _matches(table: TableDeclaration, name: str) -> bool:
@@ -109,8 +151,18 @@ def _modified(path: Path) -> str:
 def _find(settings: Settings, declaration: SourceDeclaration) -> tuple[list[_Found], list[FileResult]]:
     found, odd = [], []
     folder = settings.inbox / declaration.source
-    for path in _inbox_files(folder) if folder.is_dir() else ():
-        name = unicodedata.normalize("NFC", path.relative_to(folder).as_posix())
+    files, passed_over = _inbox_files(folder) if folder.is_dir() else ([], [])
+    for path, message in passed_over:
+        name = reading.shown_name(path.relative_to(folder).as_posix())
+        odd.append(FileResult(declaration.source, None, name, "refused", message=reading.shown_name(message)))
+    for path in files:
+        name = path.relative_to(folder).as_posix()
+        if not _is_unicode(name):
+            name = reading.shown_name(name)
+            message = "its name is no UTF-8, so it cannot be written down; rename it"
+            odd.append(FileResult(declaration.source, None, name, "refused", message=message))
+            continue
+        name = unicodedata.normalize("NFC", name)
         tables = [table for table in declaration.tables.values() if _matches(table, name)]
         if len(tables) == 1:
             found.append(_Found(path, name, tables[0], tables[0].delivery_of(name, _modified(path))))
@@ -196,7 +248,7 @@ class _Loader:
         table = item.table
         try:
             before = item.path.stat()
-            sha256 = self.ledger.content_of(item.path, before.st_size, before.st_mtime_ns, reading.sha256_of)
+            sha256 = self.ledger.content_of(item.path, before, reading.sha256_of)
         except OSError as error:
             message = f"cannot be read ({error.strerror}); check its rights, it is tried again at the next load"
             return FileResult(table.source, table.name, item.name, "refused", item.delivery, message=message)
@@ -214,7 +266,7 @@ class _Loader:
             left.unlink()
         try:
             self.connection.begin()
-            self._load(item, file_id, entry)
+            self._load_or_refuse(item, file_id, entry)
             after = item.path.stat()
             if (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
                 self._rollback()
@@ -271,6 +323,27 @@ class _Loader:
             self.columns = {key: set(names) for key, names in rawstore.all_columns(self.connection).items()}
         return self.columns[f"raw_{table.source}", table.name]
 
+    def _load_or_refuse(self, item: _Found, file_id: int, entry: dict[str, object]) -> None:
+        """Load, and refuse the file where the program itself fails on it: one odd file must not cost the night of all others.
+
+        Raises:
+            FileRefused: with the words of the failure.
+            duckdb.Error, OSError, MemoryError: the database or the machine failed, not the file.
+        """
+        try:
+            self._load(item, file_id, entry)
+        except (FileRefused, OSError, MemoryError):
+            raise
+        except Exception as error:
+            of_the_database = (duckdb.OperationalError, duckdb.InternalError, duckdb.FatalException)
+            if isinstance(error, of_the_database):
+                raise
+            words = " ".join(str(error).split())[:300]
+            raise FileRefused(
+                f"csatlas cannot read it and should have said why in other words ({type(error).__name__}: {words}); please report this."
+                " The file is tried again at the next load."
+            ) from error
+
     def _load(self, item: _Found, file_id: int, entry: dict[str, object]) -> None:
         table = item.table
         path = reading.unpacked(item.path, self.scratch)
@@ -282,6 +355,15 @@ class _Loader:
             self._json_lines(path, item, file_id, entry)
         else:
             self._text(path, item, file_id, entry)
+        rows, damaged = int(str(entry["row_count"])), int(str(entry["damaged_count"]))
+        if rows == damaged and rows >= _READ_WRONGLY_FROM:
+            problem = self.connection.execute(
+                f"select _problem from {raw_table(table)} where _file_id = ? order by _record_number limit 1", [file_id]
+            ).fetchone()
+            raise FileRefused(
+                f"none of its {rows:,} records can be read as {table.source}.yml, table {table.name}, says ({'' if problem is None else problem[0]}; read as"
+                f" {table.format} in {entry['encoding']}). Check format, encoding, delimiter and quote there; the file is tried again at the next load."
+            )
         if table.delivery == "snapshot" and entry["row_count"] == 0 and not table.allow_empty_snapshot:
             raise FileRefused(
                 "the snapshot holds no rows; taken at its word it would delete everything. If that is meant, set"
@@ -321,6 +403,8 @@ class _Loader:
         entry["encoding"] = encoding
         if encoding.lower() not in _PLAIN_UTF8:
             path = reading.transcoded(path, encoding, self.scratch / "transcoded.txt")
+        if reading.has_old_line_ends(path):
+            path = reading.with_line_feeds(path, self.scratch / "line_feeds.txt")
         if table.format == "fixed_width":
             header = Header([], [column.name for column in table.columns], table.skip_lines + int(table.header), [])
             separator = ""
@@ -339,7 +423,7 @@ class _Loader:
         lines = records.text_lines(path, header.skip, lambda number: self._reject_path(file_id, number))
         if table.format == "fixed_width":
             spans = [(column.start or 1, column.width or 1) for column in table.columns]
-            found = records.fixed_width_records(lines, spans)
+            found = records.fixed_width_records(lines, spans, encoding if table.count == "bytes" else None)
         else:
             found = records.delimited_records(lines, len(header.columns), separator, table.quote)
         rows, damaged = self._insert_records(item, file_id, header.columns, found)
@@ -468,31 +552,33 @@ class _Loader:
     def _excel(self, path: Path, item: _Found, file_id: int, entry: dict[str, object]) -> None:
         try:
             with zipfile.ZipFile(path) as archive:
-                if sum(info.file_size for info in archive.infolist()) > _MAX_WORKBOOK_BYTES:
-                    raise FileRefused(
-                        f"the workbook unpacks to more than {_MAX_WORKBOOK_BYTES:,} bytes; send it as CSV."
-                    )
-            book = openpyxl.load_workbook(path, read_only=True, data_only=True)
-        except (zipfile.BadZipFile, KeyError, ValueError) as error:
-            raise FileRefused(f"is not a readable Excel workbook ({error}). Save it again as .xlsx.") from None
+                unpacked = sum(info.file_size for info in archive.infolist())
+            if unpacked <= _MAX_WORKBOOK_BYTES:
+                book = openpyxl.load_workbook(path, read_only=True, data_only=True)
+        except WORKBOOK_ERRORS as error:
+            raise _no_workbook(error) from None
+        if unpacked > _MAX_WORKBOOK_BYTES:
+            raise FileRefused(f"the workbook unpacks to more than {_MAX_WORKBOOK_BYTES:,} bytes; send it as CSV.")
         try:
+            if not book.sheetnames:
+                raise FileRefused("the workbook has no sheet with cells. Save it again as .xlsx.")
             sheet_name = item.table.sheet or book.sheetnames[0]
             if sheet_name not in book.sheetnames:
                 raise FileRefused(f"has no sheet {sheet_name!r}; its sheets are {', '.join(book.sheetnames)}.")
-            rows_found = book[sheet_name].iter_rows(values_only=True)
+            rows_found = _sheet_rows(book[sheet_name], item.table.skip_lines)
             first = next(rows_found, None) if item.table.header else ()
             if first is None:
                 raise FileRefused("the sheet is empty.")
-            names = [str(name) for name in first if name is not None]
+            names = ["" if name is None else str(name) for name in first]
+            while names and not names[-1].strip():
+                names.pop()
             header = (
                 reading.match_header(item.table, names, 1)
                 if item.table.header
                 else Header([], [c.name for c in item.table.columns], 0, [])
             )
             width = len(header.columns)
-            found = (
-                _excel_record(values, width) for values in rows_found if any(value is not None for value in values)
-            )
+            found = (_excel_record(values, width) for values in rows_found)
             rows, damaged = self._insert_records(item, file_id, header.columns, found)
         finally:
             book.close()
@@ -508,16 +594,68 @@ class _Loader:
 
 def _json_object(line: str) -> dict[str, object] | Damaged:
     try:
-        parsed = json.loads(line)
-    except (json.JSONDecodeError, RecursionError) as error:
+        parsed = json.loads(line, parse_float=_Number)
+        if "\\ud" in line.lower():
+            parsed = _without_lone_surrogates(parsed)
+    except (ValueError, RecursionError) as error:  # a whole number of thousands of digits is a ValueError
         return Damaged(f"not JSON: {error}", line)
     return parsed if isinstance(parsed, dict) else Damaged("a JSON value that is not an object", line)
+
+
+class _Number(str):
+    """A number with a fraction or an exponent, as the file wrote it: a float would drop digits and zeros."""
+
+
+def _without_lone_surrogates(value: Any) -> Any:
+    """The value with escapes such as \\ud800, which stand for no character when they stand alone, left as they were written."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode("utf-8")
+    if isinstance(value, list):
+        return [_without_lone_surrogates(entry) for entry in value]
+    if isinstance(value, dict):
+        return {_without_lone_surrogates(key): _without_lone_surrogates(entry) for key, entry in value.items()}
+    return value
 
 
 def _json_text(value: object) -> str | None:
     if value is None or isinstance(value, str):
         return value
+    return _json_written(value)
+
+
+def _json_written(value: object) -> str:
+    """A nested value as JSON, its numbers as they came."""
+    if isinstance(value, _Number):
+        return str(value)
+    if isinstance(value, dict):
+        return (
+            "{" + ", ".join(f"{json.dumps(k, ensure_ascii=False)}: {_json_written(v)}" for k, v in value.items()) + "}"
+        )
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_json_written, value)) + "]"
     return json.dumps(value, ensure_ascii=False)
+
+
+def _no_workbook(error: BaseException) -> FileRefused:
+    return FileRefused(f"is not a readable Excel workbook ({error}). Save it again as .xlsx.")
+
+
+def _sheet_rows(sheet: Any, skip: int) -> Iterator[tuple[object, ...]]:
+    """Rows of a sheet that have a value, after the first `skip` rows.
+
+    Raises:
+        FileRefused: the sheet cannot be read to its end, or is none of cells.
+    """
+    if not hasattr(sheet, "reset_dimensions"):
+        raise FileRefused(f"the sheet {sheet.title!r} has no cells. Name another one in `sheet`.")
+    # The size that the sheet says it has is often wrong ("A1" from programs that write in one go); rows beyond it would be left out.
+    sheet.reset_dimensions()
+    try:
+        for number, values in enumerate(sheet.iter_rows(values_only=True)):
+            if number >= skip and any(value is not None for value in values):
+                yield values
+    except WORKBOOK_ERRORS as error:
+        raise _no_workbook(error) from None
 
 
 def _excel_record(values: tuple[object, ...], width: int) -> Record:

@@ -12,18 +12,21 @@ import json
 import re
 import tempfile
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import duckdb
+import openpyxl
+import pyarrow as pa
 import yaml
 
 from orchestration.contracts import Feed, FeedColumn, load_contracts
 from orchestration.settings import Settings
 from orchestration.sources import reading
 from orchestration.sources.declarations import DeclarationError, SourceDeclaration, TableDeclaration, read_declaration
-from orchestration.sources.files import FileResult, LoadAborted, load_inbox
+from orchestration.sources.files import WORKBOOK_ERRORS, FileResult, LoadAborted, load_inbox
 from orchestration.sources.rawstore import LOAD_COLUMNS, quoted, raw_table
 from orchestration.sources.reading import FileRefused
 from orchestration.sources.vocabulary import COLUMN_NAMES, VALUE_NAMES, words
@@ -31,6 +34,7 @@ from orchestration.sources.vocabulary import COLUMN_NAMES, VALUE_NAMES, words
 MAX_SAMPLE_BYTES = 512 << 20
 _VALUES_READ = 2_000
 _CODES_WRITTEN = 60
+_TITLES_WITHIN = 20
 _ENOUGH = 0.6
 """Share of a column's values that must be of a kind: a sample may be damaged, and its first column not all numbers."""
 _DATES = {
@@ -84,7 +88,10 @@ class _Times:
 
 @dataclass
 class _SampleColumn:
+    """A column of the sample: its raw name, its name in the file (whose capitals part words) and its values."""
+
     name: str
+    said: str
     values: list[str]
     times: _Times | None = None
 
@@ -288,6 +295,10 @@ def _read_sample(source: str, feed: str, sample: Path) -> _Sample:
     if result.damaged:
         notes.append(f"{result.damaged} of the sample's {result.rows} records are damaged; they will be quarantined.")
     notes += [f"the header: {warning}" for warning in result.warnings if "more than once" in warning]
+    if table.skip_lines:
+        notes.append(
+            f"the first {table.skip_lines} lines of the sample are taken for a title and skipped; if other files have none, take `skip_lines` out."
+        )
     _find_times(columns)
     return _Sample(file, table, columns, result, notes)
 
@@ -317,8 +328,17 @@ def _probe(source: str, feed: str, sample: Path, file: str, home: Path) -> tuple
         raise NewSourceError(
             f"none of the first lines of {file} is a JSON object; csatlas reads JSON lines, one object a line."
         )
+    skip = 0
+    if file_format == "excel":
+        skip = _title_rows(content)
     if file_format == "delimited":
-        bare = TableDeclaration(source, name, pattern, file_format, "delta", ())
+        if reading.has_old_line_ends(content):
+            content = reading.with_line_feeds(content, scratch / "line_feeds.txt")
+        with content.open("rb") as stream:
+            lines = reading.read_lines(stream, 40)
+        skip = _title_lines(lines)
+        _check_not_fixed_width(file, lines)
+        bare = TableDeclaration(source, name, pattern, file_format, "delta", (), skip_lines=skip)
         found, separator = reading.read_header(content, bare, None)
         header = found.found
         if len(header) < 2:
@@ -327,8 +347,58 @@ def _probe(source: str, feed: str, sample: Path, file: str, home: Path) -> tuple
                 " declared by hand with `start` and `width` (docs/sources.md)."
             )
     return TableDeclaration(
-        source, name, pattern, file_format, "delta", (), delivery_pattern, delimiter=separator
+        source, name, pattern, file_format, "delta", (), delivery_pattern, delimiter=separator, skip_lines=skip
     ), header
+
+
+def _title_rows(content: Path) -> int:
+    """Rows of a sheet before the first that has several cells: a title, an empty row. 0 when no row has several."""
+    try:
+        book = openpyxl.load_workbook(content, read_only=True, data_only=True)
+        try:
+            sheet = book[book.sheetnames[0]]
+            sheet.reset_dimensions()
+            for number, values in enumerate(sheet.iter_rows(values_only=True, max_row=_TITLES_WITHIN)):
+                if sum(value is not None for value in values) > 1:
+                    return number
+        finally:
+            book.close()
+    except WORKBOOK_ERRORS:
+        return 0  # the loader will say what is wrong with the workbook
+    return 0
+
+
+def _title_lines(lines: Sequence[str]) -> int:
+    """Lines before the header that have at most half its delimiters, when the lines after it agree on their fields."""
+    filled = [line for line in lines if line.strip()]
+    if len(filled) < 4:
+        return 0
+    delimiter = reading.find_delimiter(filled[len(filled) // 2 :], '"')
+    most = Counter(line.count(delimiter) for line in filled[len(filled) // 2 :]).most_common(1)[0][0]
+    first = next((number for number, line in enumerate(lines) if most and line.count(delimiter) >= most), 0)
+    titles = [line for line in lines[:first] if line.strip()]
+    if first > _TITLES_WITHIN or any(
+        line.count(delimiter) > most / 2 or line.lower().startswith("sep=") for line in titles
+    ):
+        return 0
+    return first if titles else 0
+
+
+def _check_not_fixed_width(file: str, lines: Sequence[str]) -> None:
+    """Lines of one length that no delimiter parts are records of fixed width, whose columns nobody can guess.
+
+    Raises:
+        NewSourceError: they are.
+    """
+    texts = [line.rstrip("\r\n") for line in lines if line.strip()]
+    delimiter = reading.find_delimiter(texts, '"')
+    alike = len({len(text) for text in texts}) == 1 or len({len(text.encode("gb18030")) for text in texts}) == 1
+    parted = min((text.count(delimiter) for text in texts), default=0)
+    if len(texts) > 2 and len(texts[0]) >= 20 and alike and parted < 2 and re.search(r"\d", texts[0]):
+        raise NewSourceError(
+            f"{file} looks like fixed width: its lines all have {len(texts[0])} characters and no delimiter parts them. Declare its columns by hand"
+            " with `start` and `width`; docs/sources.md shows such a declaration, and a staging model is written as in docs/your-own-data.md."
+        )
 
 
 def _has_object(content: Path) -> bool:
@@ -403,6 +473,9 @@ def _name_notes(table: TableDeclaration, file: str) -> list[str]:
 def _loaded_columns(
     connection: duckdb.DuckDBPyConnection, table: TableDeclaration, header: list[str]
 ) -> tuple[list[_SampleColumn], list[str]]:
+    row = connection.execute("select header from raw_meta.files").fetchone()
+    header = header or (json.loads(row[0]) if row else [])
+    said = dict(zip(reading.unique_names(header), header, strict=True))
     found = [str(row[0]) for row in connection.execute(f"describe {raw_table(table)}").fetchall()]
     columns = []
     for name in found:
@@ -412,9 +485,8 @@ def _loaded_columns(
             f"select trim({quoted(name)}) as text from {raw_table(table)} where _problem is null and trim({quoted(name)}) <> ''"
             f" group by text order by min(_record_number) limit {_VALUES_READ}"
         ).fetchall()
-        columns.append(_SampleColumn(name, [str(row[0]) for row in rows]))
-    row = connection.execute("select header from raw_meta.files").fetchone()
-    return columns, header or (json.loads(row[0]) if row else [])
+        columns.append(_SampleColumn(name, said.get(name, name), [str(row[0]) for row in rows]))
+    return columns, header
 
 
 def _check_header(file: str, table: TableDeclaration, header: Sequence[str]) -> None:
@@ -462,13 +534,15 @@ def _parsing(connection: duckdb.DuckDBPyConnection, values: Sequence[str]) -> di
         or not values
     ):
         return found
+    # As an Arrow table: a list of thousands of texts as a parameter costs the driver a look for a module a text.
+    connection.register("sample", pa.table({"i": range(len(values)), "value": list(values)}))
     for name in [date + clock for date in _DATES for clock in _CLOCKS]:
         rows = connection.execute(
-            "select i from (select unnest($values) as value, unnest(range(len($values))) as i) where try_strptime(value, $name) >= timestamp '1900-01-01'",
-            {"values": list(values), "name": name},
+            "select i from sample where try_strptime(value, ?) >= timestamp '1900-01-01'", [name]
         ).fetchall()
         if rows:
             found[name] = {int(row[0]) for row in rows}
+    connection.unregister("sample")
     return found
 
 
@@ -494,12 +568,12 @@ def _times(column: _SampleColumn, parsed: Mapping[str, set[int]], order_unknown:
 # ---- the draft ----------------------------------------------------------------------------------------------------
 
 
-def _similarity(sample: str, feed_column: str, feed: Feed) -> float:
+def _similarity(sample: _SampleColumn, feed_column: str, feed: Feed) -> float:
     """How much a sample column's name says that it is the feed's column: 0 (nothing) to 1 (the same words)."""
-    left, right = words(sample), words(feed_column)
+    left, right = words(sample.said), words(feed_column)
     if not left:
         return 0.85 if feed_column == feed.event_time else 0.0
-    if sample == feed_column:
+    if sample.name == feed_column:
         return 1.0
     if left == right:
         return 0.98
@@ -560,7 +634,7 @@ class _Draft:
             (
                 c
                 for c in sample.columns
-                if c.name not in used and words(c.name) == {"updated"} and c.times and not c.times.epoch
+                if c.name not in used and words(c.said) == {"updated"} and c.times and not c.times.epoch
             ),
             None,
         )
@@ -579,7 +653,7 @@ class _Draft:
         pairs = []
         for place, wanted in enumerate(self.feed.columns):
             for column in self.sample.columns:
-                score = _similarity(column.name, wanted.name, self.feed) if _fits(column, wanted.data_type) else 0.0
+                score = _similarity(column, wanted.name, self.feed) if _fits(column, wanted.data_type) else 0.0
                 if (
                     score
                     and wanted.values
@@ -603,7 +677,7 @@ class _Draft:
     def _identifier(self, found: dict[str, _SampleColumn]) -> None:
         """A column of telephone numbers or addresses tells the kind by its name."""
         for column in self.sample.columns:
-            kind = next((kind for kind in ("phone", "email", "contract") if kind in words(column.name)), None)
+            kind = next((kind for kind in ("phone", "email", "contract") if kind in words(column.said)), None)
             if (
                 kind
                 and (found.get("identifier_value", column) is column)
@@ -750,6 +824,11 @@ class _Draft:
                 else []
             ),
             *([f"    delimiter: {json.dumps(table.delimiter)}"] if table.delimiter else []),
+            *(
+                [f"    skip_lines: {table.skip_lines}        # a title stands above the header of the sample"]
+                if table.skip_lines
+                else []
+            ),
             "    delivery: delta      # each file has what is new or changed; snapshot: each file has everything, and what is absent is gone",
             f"    key: [{', '.join(_yaml_name(name) for name in self.key)}]",
             f"    version: {_yaml_name(self.version.name) if self.version else 'null'}",

@@ -19,7 +19,7 @@ import pyarrow as pa
 from orchestration.settings import Settings
 from orchestration.sources.declarations import SourceDeclaration, TableDeclaration
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 READER_PATIENCE = 600.0
 """Seconds to wait for somebody who reads the raw database; no night should fail because a question about the past was asked in it."""
 
@@ -53,6 +53,13 @@ LEDGER_COLUMNS = {
     "loaded_at": "timestamp",
     "seconds": "double",
 }
+
+
+_MIGRATIONS: dict[int, tuple[str, ...]] = {
+    # A file may be replaced by one of equal size and time of change (cp -p, unzip); the time of its change of state tells them apart.
+    2: ("alter table raw_meta.seen add column ctime_ns bigint",),
+}
+"""Statements that make a raw database of the version before one of this version; all that are due run in one transaction."""
 
 
 class RawVersionError(RuntimeError):
@@ -144,6 +151,10 @@ def _migrate(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
         )
         connection.execute("insert into raw_meta.home values (?, current_timestamp)", [secrets.token_hex(32)])
         connection.execute("insert into raw_meta.version values (1)")
+    for number in range(max(version, 1) + 1, SCHEMA_VERSION + 1):
+        for statement in _MIGRATIONS[number]:
+            connection.execute(statement)
+        connection.execute("insert into raw_meta.version values (?)", [number])
     connection.commit()
 
 
@@ -227,10 +238,10 @@ class Ledger:
                 self._loaded |= {(source, table, sha256, delivery), (source, table, sha256, "")}
             else:
                 self._refused[source, table, sha256] = (file_id, str(message))
-        self._seen = {
-            row[0]: (row[1], row[2], row[3])
+        self._seen: dict[str, tuple[int, int, str, int | None]] = {
+            row[0]: (row[1], row[2], row[3], row[4])
             for row in connection.execute(
-                "select path, size_bytes, mtime_ns, content_sha256 from raw_meta.seen"
+                "select path, size_bytes, mtime_ns, content_sha256, ctime_ns from raw_meta.seen"
             ).fetchall()
         }
         self._newly_seen: set[str] = set()
@@ -272,15 +283,15 @@ class Ledger:
         else:
             self._refused[source, table, sha256] = (file_id, str(entry["message"]))
 
-    def content_of(self, path: Path, size: int, mtime_ns: int, digest: Callable[[Path], str]) -> str:
-        """Content hash; a file of known path, size and time of change is not read again."""
+    def content_of(self, path: Path, found: os.stat_result, digest: Callable[[Path], str]) -> str:
+        """Content hash; a file of known path, size and times is not read again."""
         known = self._seen.get(str(path))
-        if known is not None and known[:2] == (size, mtime_ns):
+        if known is not None and (*known[:2], known[3]) == (found.st_size, found.st_mtime_ns, found.st_ctime_ns):
             return known[2]
         sha256 = digest(path)
-        if time.time_ns() - mtime_ns > 2_000_000_000:
+        if time.time_ns() - max(found.st_mtime_ns, found.st_ctime_ns) > 2_000_000_000:
             # A file touched within the last two seconds may change again within the resolution of its clock.
-            self._seen[str(path)] = (size, mtime_ns, sha256)
+            self._seen[str(path)] = (found.st_size, found.st_mtime_ns, sha256, found.st_ctime_ns)
             self._newly_seen.add(str(path))
         return sha256
 
@@ -290,13 +301,19 @@ class Ledger:
             return
         rows = [(path, *self._seen[path]) for path in sorted(self._newly_seen)]
         fresh = pa.table(
-            dict(zip(("path", "size_bytes", "mtime_ns", "content_sha256"), zip(*rows, strict=True), strict=True))
+            dict(
+                zip(
+                    ("path", "size_bytes", "mtime_ns", "content_sha256", "ctime_ns"),
+                    zip(*rows, strict=True),
+                    strict=True,
+                )
+            )
         )
         self._connection.begin()
         self._connection.register("csatlas_seen", fresh)
         self._connection.execute("delete from raw_meta.seen where path in (select path from csatlas_seen)")
         self._connection.execute(
-            "insert into raw_meta.seen select path, size_bytes, mtime_ns, content_sha256 from csatlas_seen"
+            "insert into raw_meta.seen by name select path, size_bytes, mtime_ns, content_sha256, ctime_ns from csatlas_seen"
         )
         self._connection.unregister("csatlas_seen")
         self._connection.commit()

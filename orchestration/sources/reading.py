@@ -9,8 +9,10 @@ import codecs
 import csv
 import gzip
 import hashlib
+import os
 import re
 import zipfile
+import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,11 +22,16 @@ from orchestration.sources.declarations import TableDeclaration, snake_case
 
 CHUNK = 1 << 20
 MAX_LINE_BYTES = 2 << 20
+MAX_COLUMNS = 2_000
+"""Columns a file may have: the database takes quadratic time and memory to learn them (10,000 took all of 8 GB)."""
 MAX_UNPACKED_BYTES = 64 << 30
 MAX_RATIO = 250
 RATIO_APPLIES_FROM = 64 << 20
 UNDECODABLE = "\ufffe"
 """Marks a byte that could not be decoded; the noncharacter is followed by the byte as `\\xNN`."""
+
+
+csv.field_size_limit(4 * MAX_LINE_BYTES)  # its default of 128 KiB is less than a line may have
 
 
 class FileRefused(ValueError):
@@ -100,7 +107,7 @@ def _copy_bounded(path: Path, opener: object, target: Path) -> Path:
                         f" {MAX_UNPACKED_BYTES:,} bytes). If it is genuine, unpack it into the inbox yourself."
                     )
                 sink.write(chunk)
-    except (OSError, EOFError, zipfile.BadZipFile, gzip.BadGzipFile) as error:
+    except (OSError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
         if isinstance(error, OSError) and error.errno == 28:
             raise
         raise FileRefused(f"{path.name} cannot be unpacked ({error}). Ask the sender to pack it again.") from None
@@ -110,6 +117,30 @@ def _copy_bounded(path: Path, opener: object, target: Path) -> Path:
         ):
             target.unlink(missing_ok=True)
     return target
+
+
+def has_old_line_ends(path: Path) -> bool:
+    """Whether the lines of a text end with a carriage return alone: its beginning has some and no line feed."""
+    with path.open("rb") as stream:
+        head = stream.read(CHUNK)
+    return b"\r" in head and b"\n" not in head
+
+
+def with_line_feeds(path: Path, target: Path) -> Path:
+    """Copy of a text file in which every line ends with a line feed, also where it ended with a carriage return alone."""
+    with path.open("rb") as source, target.open("wb") as sink:
+        ended = False
+        while chunk := source.read(CHUNK):
+            text = chunk.removeprefix(b"\n") if ended else chunk
+            ended = chunk.endswith(b"\r")
+            sink.write(text.replace(b"\r\n", b"\n").replace(b"\r", b"\n"))
+    return target
+
+
+def shown_name(name: str) -> str:
+    """A file's name for people: bytes that are no UTF-8 and control characters written as escapes."""
+    text = os.fsencode(name).decode("utf-8", "backslashreplace")
+    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
 
 
 def _reads_as_utf8(path: Path) -> bool:
@@ -125,18 +156,23 @@ def _reads_as_utf8(path: Path) -> bool:
 
 
 def detect_encoding(path: Path) -> str:
-    """Encoding of a text file: by its byte-order mark, else UTF-8 if that mostly reads, else GB18030 or Latin-1 by their byte pairs."""
+    """Encoding of a text file: by its byte-order mark, else UTF-8 if that mostly reads, else GB18030 or Latin-1 by their byte pairs.
+
+    Text in Latin-1 that has bytes between 80 and 9F (the euro sign, curly quotes) is Windows-1252.
+    """
     with path.open("rb") as stream:
         head = stream.read(4096)
     if head.startswith(codecs.BOM_UTF8):
         return "utf-8"
+    if head.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
+        return "utf-32"
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
     if len(head) >= 4 and head.count(b"\0") > len(head) // 4:
         return "utf-16-le" if head[1::2].count(b"\0") >= head[0::2].count(b"\0") else "utf-16-be"
     if _reads_as_utf8(path):
         return "utf-8"
-    valid = invalid = paired = single = 0
+    valid = invalid = paired = single = windows = 0
     decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
     with path.open("rb") as stream:
         while chunk := stream.read(CHUNK):
@@ -146,6 +182,7 @@ def detect_encoding(path: Path) -> str:
             broken = sum(1 for found in re.finditer("[\udc80-\udcff]", text) for _ in found.group())
             invalid += broken
             valid += sum(1 for found in re.finditer("[\x80-\ud7ff\ue000-\U0010ffff]+", text) for _ in found.group())
+            windows += sum(map(len, re.findall(rb"[\x80-\x9f]+", chunk)))
             for run in re.findall(rb"[\x81-\xfe][\x80-\xfe]*", chunk):
                 if len(run) % 2 == 0 and min(run) >= 0xA1:
                     paired += len(run)
@@ -157,7 +194,9 @@ def detect_encoding(path: Path) -> str:
     # record by record, and no reason to read the good records wrongly.
     if valid >= invalid:
         return "utf-8"
-    return "gb18030" if paired > single else "latin-1"
+    if paired > single:
+        return "gb18030"
+    return "cp1252" if windows else "latin-1"
 
 
 def _mark_undecodable(error: UnicodeError) -> tuple[str, int]:
@@ -212,10 +251,22 @@ def find_delimiter(lines: Iterable[str], quote: str) -> str:
 
 
 def split_record(text: str, delimiter: str, quote: str) -> list[str]:
-    """Fields of one record."""
+    """Fields of one record.
+
+    Raises:
+        csv.Error: its quoting contradicts itself, or it has a line end outside quotes.
+    """
     if not quote:
         return text.rstrip("\r\n").split(delimiter)
-    return next(csv.reader([text], delimiter=delimiter, quotechar=quote), [])
+    return next(csv.reader([text], delimiter=delimiter, quotechar=quote, strict=True), [])
+
+
+def _field_count(line: str, delimiter: str, quote: str) -> int:
+    """Fields of a line; 0 for one that cannot be split."""
+    try:
+        return len(split_record(line, delimiter, quote))
+    except csv.Error:
+        return 0
 
 
 def unique_names(names: Iterable[str]) -> list[str]:
@@ -239,6 +290,11 @@ def match_header(table: TableDeclaration, names: list[str], skip: int) -> Header
     Raises:
         FileRefused: a required column is missing.
     """
+    if len(names) > MAX_COLUMNS:
+        raise FileRefused(
+            f"the file has {len(names):,} columns; at most {MAX_COLUMNS:,} are taken. Have it exported long (one row per value) instead of wide,"
+            " or with the columns that are needed."
+        )
     columns, warnings = unique_names(names), []
     doubled = sorted({snake_case(name) for name in names if [snake_case(n) for n in names].count(snake_case(name)) > 1})
     declared = {column.name for column in table.columns}
@@ -254,15 +310,21 @@ def match_header(table: TableDeclaration, names: list[str], skip: int) -> Header
             warnings.append(f"column {column.name!r} arrived under its other name {alias!r}")
         elif column.required:
             raise FileRefused(
-                f"required column {column.name!r} is missing. The file has: {', '.join(names)}. If it was renamed, add the new"
+                f"required column {column.name!r} is missing. The file has: {_listed(names)}. If it was renamed, add the new"
                 f" name to `aliases` of that column in {table.source}.yml, table {table.name}; the file is tried again at the next load."
             )
         else:
             warnings.append(f"column {column.name!r} is missing; its values are null")
     extra = [name for name in columns if name not in declared]
     if extra:
-        warnings.append(f"columns that are not declared were kept: {', '.join(extra)}")
+        warnings.append(f"columns that are not declared were kept: {_listed(extra)}")
     return Header(names, columns, skip, warnings)
+
+
+def _listed(names: list[str]) -> str:
+    """Column names for a message: in one line, and no longer than somebody reads."""
+    shown = [shown_name(name.strip())[:80] or "(a column without a name)" for name in names[:40]]
+    return ", ".join(shown) + (f" and {len(names) - 40:,} more" if len(names) > 40 else "")
 
 
 def read_header(path: Path, table: TableDeclaration, delimiter: str | None) -> tuple[Header, str]:
@@ -272,24 +334,42 @@ def read_header(path: Path, table: TableDeclaration, delimiter: str | None) -> t
         FileRefused: no line at all, or not the columns that the declaration asks for.
     """
     with path.open("rb") as stream:
-        lines = read_lines(stream, table.skip_lines + 40)[table.skip_lines :]
+        lines = read_lines(stream, table.skip_lines + 60)[table.skip_lines :]
     if not any(line.strip() for line in lines):
         raise FileRefused("the file is empty. If the source had nothing to send, it should send the header line alone.")
-    separator = delimiter or find_delimiter(lines, table.quote)
+    before = 0
+    if (
+        table.header
+    ):  # empty lines, and the line by which a spreadsheet program tells itself the delimiter, name no columns
+        while not lines[before].strip():
+            before += 1
+        told = re.fullmatch(r"sep=(.)", lines[before].strip("\r\n"), re.IGNORECASE)
+        if told and before + 1 < len(lines):
+            delimiter, before = delimiter or told[1], before + 1
+        lines = lines[before:]
+    separator = delimiter or find_delimiter(lines[:40], table.quote)
     if not table.header:
         names = [column.name for column in table.columns]
-        fitting = [
-            line for line in lines if line.strip() and len(split_record(line, separator, table.quote)) == len(names)
-        ]
-        if not fitting:
+        found = [_field_count(line, separator, table.quote) for line in lines if line.strip()]
+        if len(names) not in found:
             raise FileRefused(
                 f"none of the first {len(lines)} lines has the {len(names)} columns of the declaration when split at {separator!r}"
-                f" (the first line has {len(split_record(lines[0], separator, table.quote))}). Check delimiter, quote and columns in"
+                f" (the first line has {found[0]}). Check delimiter, quote and columns in"
                 f" {table.source}.yml, table {table.name}."
             )
         return Header([], names, table.skip_lines, []), separator
     record, used = lines[0], 1
     while table.quote and record.count(table.quote) % 2 and used < len(lines):
         record, used = record + lines[used], used + 1
-    names = split_record(record.rstrip("\r\n"), separator, table.quote)
-    return match_header(table, names, table.skip_lines + used), separator
+    if not record.endswith("\n") and len(record) >= MAX_LINE_BYTES:
+        raise FileRefused(f"the first line is longer than {MAX_LINE_BYTES:,} bytes; that is no header.")
+    try:
+        if table.quote and record.count(table.quote) % 2:
+            raise csv.Error("a quote is opened and never closed")
+        names = split_record(record.rstrip("\r\n"), separator, table.quote)
+    except csv.Error as error:
+        raise FileRefused(
+            f"the header cannot be split into columns ({error}). It begins: {shown_name(record[:60])} Check delimiter and quote in {table.source}.yml,"
+            f" table {table.name}, or ask the sender for the file again; it is tried again at the next load."
+        ) from None
+    return match_header(table, names, table.skip_lines + before + used), separator

@@ -139,8 +139,12 @@ def _ragged(line: str, found: int, expected: int) -> Damaged:
     return Damaged(f"{found} columns instead of {expected}", line)
 
 
-def fixed_width_records(lines: Iterator[str | Damaged], fields: list[tuple[int, int]]) -> Iterator[Record]:
+def fixed_width_records(
+    lines: Iterator[str | Damaged], fields: list[tuple[int, int]], byte_encoding: str | None = None
+) -> Iterator[Record]:
     """Records of a fixed-width text; `fields` holds (first character from 1, number of characters).
+
+    With `byte_encoding` both count bytes of that encoding; a field that ends within a character damages the line.
 
     Padding belongs to the format and is cut off. A line must reach the last field and may not go beyond it.
     """
@@ -151,10 +155,24 @@ def fixed_width_records(lines: Iterator[str | Damaged], fields: list[tuple[int, 
             yield line
         elif not line.strip():
             continue
+        elif byte_encoding is not None:
+            yield _by_bytes(line, fields, byte_encoding)
         elif len(line) < last_start or len(line.rstrip()) > last_end:
             yield Damaged(f"line of {len(line.rstrip())} characters; the fields reach from 1 to {last_end}", line)
         else:
             yield [line[start - 1 : start - 1 + width].strip() for start, width in fields]
+
+
+def _by_bytes(line: str, fields: list[tuple[int, int]], encoding: str) -> Record:
+    last_start = max(start for start, _ in fields)
+    last_end = max(start + width - 1 for start, width in fields)
+    packed = line.encode(encoding)
+    if len(packed) < last_start or len(packed.rstrip()) > last_end:
+        return Damaged(f"line of {len(packed.rstrip())} bytes; the fields reach from 1 to {last_end}", line)
+    try:
+        return [packed[start - 1 : start - 1 + width].decode(encoding).strip() for start, width in fields]
+    except UnicodeDecodeError:
+        return Damaged(f"a field ends within a character of {encoding}", line)
 
 
 def batches(records: Iterator[Record], size: int = BATCH) -> Iterator[list[Record]]:

@@ -284,3 +284,24 @@ def test_channels(real_home: RealHome, last: dict[str, Event]) -> None:
         )
         == expected["unknown"]
     )
+
+
+def test_assets_and_what_failed_on_them_again(real_home: RealHome, last: dict[str, Event]) -> None:
+    """54 incidents name a configuration item; whether it failed again is counted from the days on which they were opened."""
+    found = real_home.rows(
+        "select ticket_id, asset_id, fault_code, finished_at, is_fault_repeated from fct_work_orders where source = 'uci_incidents'"
+    )
+    assert len(found) == len(last)
+    assets = {number: event.line["cmdb_ci"] for number, event in last.items() if event.line["cmdb_ci"] != "?"}
+    symptoms = {number: event.line["u_symptom"] for number, event in last.items() if event.line["u_symptom"] != "?"}
+    assert {row[0]: row[1] for row in found if row[1] is not None} == assets
+    assert {row[0]: row[2] for row in found if row[2] != "unknown"} == symptoms
+    opened = {number: moment(last[number].line["opened_at"]) for number in assets}
+    known_until = max(event.updated for event in last.values())
+    expected = {}
+    for number, asset, _, finished_at, _ in found:
+        if asset is not None and finished_at is not None and (known_until - finished_at).total_seconds() >= 30 * 86_400:
+            later = [(opened[other] - finished_at).total_seconds() for other in assets if assets[other] == asset]
+            expected[number] = any(0 < seconds <= 30 * 86_400 for seconds in later)
+    assert {row[0]: row[4] for row in found if row[4] is not None} == expected
+    assert len(expected) > 40

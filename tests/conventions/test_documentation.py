@@ -183,6 +183,16 @@ def test_import_contracts_hold() -> None:
     assert done.returncode == 0, done.stdout
 
 
+def test_every_definition_names_tests_that_exist() -> None:
+    page = (PROJECT_ROOT / "docs" / "definitions-and-tests.md").read_text(encoding="utf-8")
+    written = "\n".join(path.read_text(encoding="utf-8") for path in (PROJECT_ROOT / "tests").rglob("test_*.py"))
+    named = set(re.findall(r"`(test_\w+)`", page))
+    assert {name for name in named if f"def {name}(" not in written} == set()
+    rows = [line for line in page.splitlines() if line.startswith("| ") and not line.startswith("| rule ")]
+    assert len(rows) >= 40
+    assert [row for row in rows if "`test_" not in row.split(" | ")[-1]] == []
+
+
 def test_every_kind_of_bad_input_names_tests_that_exist() -> None:
     page = (PROJECT_ROOT / "docs" / "bad-input.md").read_text(encoding="utf-8")
     written = "\n".join(path.read_text(encoding="utf-8") for path in (PROJECT_ROOT / "tests").rglob("test_*.py"))

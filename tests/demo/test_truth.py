@@ -108,6 +108,35 @@ def test_satisfaction_follows_its_drivers(company: Company) -> None:
         assert observed[name] / stated[name] == pytest.approx(0.88, abs=0.22), name
 
 
+def test_agents_marked_the_calls_that_the_truth_names(clean_company: Company) -> None:
+    truth = clean_company.truth_table("marked_calls")
+    records = clean_company.read("asterisk.cdr").with_columns(
+        pl.col("userfield").str.extract(r"(?:^|;)mk=([^;]*)").alias("mark"),
+        pl.col("userfield").str.extract(r"(?:^|;)sv=([^;]*)").alias("solved"),
+    )
+    marked = records.filter(pl.col("mark").is_not_null())
+    assert dict(marked.select("uniqueid", "mark").rows()) == dict(truth.select("call_id", "mark").rows())
+    assert set(truth["mark"]) == {"nuisance", "misdirected"} and truth.height > 50
+    # Nobody marks a call that nobody answered, and no such call is anybody's.
+    assert marked["dstchannel"].str.starts_with("Agent/").all()
+    assert marked["solved"].null_count() == marked.height
+    # What agents say of matters that were solved at once, and of those that never were.
+    said = records.filter(pl.col("solved").is_not_null()).with_columns(
+        pl.col("userfield").str.extract(r"(?:^|;)tk=([0-9]+)").alias("ticket_id")
+    )
+    both = said.filter(pl.col("ticket_id").is_not_null()).join(
+        clean_company.truth_table("issues").rename({"solved": "is_solved"}), on="ticket_id"
+    )
+    stated = clean_company.truth["solved_marks"]
+    for chosen, name in (
+        (pl.col("solved_at_first_contact") & (pl.col("further_contacts") == 0), "says_solved_when_solved"),
+        (~pl.col("is_solved"), "says_solved_when_not"),
+    ):
+        found = both.filter(chosen)
+        assert found.height > 100
+        assert (found["solved"] == "1").mean() == pytest.approx(stated[name], abs=0.08), name
+
+
 # -- planted damage ------------------------------------------------------------------------
 
 KEY_COLUMNS = {

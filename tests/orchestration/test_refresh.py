@@ -245,10 +245,28 @@ def test_wrong_questions_are_answered_in_words(demo_home: Path, arguments: list[
     assert "Traceback" not in done.stderr
 
 
-def test_settings_are_checked(tmp_path: Path) -> None:
-    done = csatlas(tmp_path, "status", env={"CSATLAS_PORT": "many"})
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("CSATLAS_PORT", "many"), ("CSATLAS_PORT", "0"), ("CSATLAS_MEMORY_LIMIT", "lots"), ("CSATLAS_MEMORY_LIMIT", "-5GB"),
+        ("CSATLAS_MEMORY_LIMIT", "0GB"), ("CSATLAS_TIME_ZONE", "Mars/Phobos"), ("CSATLAS_TIME_ZONE", "../../etc/passwd"),
+        ("CSATLAS_HOME", "/dev/null"), ("CSATLAS_THREADS", "99999"),
+    ],
+)  # fmt: skip
+def test_settings_are_checked(tmp_path: Path, name: str, value: str) -> None:
+    done = csatlas(tmp_path, "status", env={name: value})
     assert done.returncode == 2
-    assert "CSATLAS_PORT" in done.stderr
+    assert name in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("command", ["refresh", "demo", "doctor"])
+def test_a_home_that_cannot_be_made_is_told_in_words(tmp_path: Path, command: str) -> None:
+    (tmp_path / "file").write_text("no folder")
+    done = csatlas(tmp_path / "file" / "home", command)
+    assert done.returncode in (1, 2), done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+    assert "CSATLAS_HOME" in done.stdout + done.stderr
 
 
 @pytest.mark.slow
@@ -289,6 +307,17 @@ def test_doctor_names_what_is_broken(demo_copy: Callable[[], Path]) -> None:
     assert "csatlas restore" in found["raw database"]["message"]
     assert "cron" in found["CSATLAS_SCHEDULE"]["message"]
     assert found["rights"]["level"] == "warning"
+
+
+def test_doctor_on_an_older_home_says_that_it_will_be_migrated(demo_copy: Callable[[], Path]) -> None:
+    home = demo_copy()
+    with duckdb.connect(str(home / "raw.duckdb")) as connection:
+        connection.execute("alter table raw_meta.seen drop column ctime_ns")
+        connection.execute("delete from raw_meta.version where schema_version > 1")
+    findings = json.loads(csatlas(home, "doctor", "--json").stdout)
+    (found,) = [finding for finding in findings if finding["subject"] == "raw database"]
+    assert found["level"] == "warning"
+    assert "migrates" in found["message"]
 
 
 def test_rollback_and_forward(demo_copy: Callable[[], Path]) -> None:

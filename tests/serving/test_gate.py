@@ -74,7 +74,12 @@ def test_one_test_that_did_not_run_is_named(results: Callable[..., gate.Verdict]
         ("test", "facts_equal_used_rows", "fail", "test facts_equal_used_rows fail: Got 3 results"),
         ("test", "facts_equal_used_rows", "error", "test facts_equal_used_rows error: Got 3 results"),
         ("model", "fct_calls", "error", "model fct_calls error: Got 3 results"),
-        ("model", "fct_calls", "skipped", "model fct_calls skipped: Got 3 results"),
+        (
+            "model",
+            "fct_calls",
+            "skipped",
+            "1 models and tests skipped, because something above them failed (fct_calls)",
+        ),
     ],
 )
 def test_a_failure_closes_the_gate(

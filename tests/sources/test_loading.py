@@ -305,7 +305,7 @@ def test_an_unreadable_file_does_not_stop_the_others(desk: Desk) -> None:
         target = desk.inbox / "people_20260101.csv"
         target.symlink_to(desk.inbox / "nowhere")
         desk.deliver("people_20260102.csv", PEOPLE)
-        assert [result.status for result in desk.load().files] == ["loaded"]
+        assert [result.status for result in desk.load().files] == ["refused", "loaded"]
         return
     desk.deliver("people_20260101.csv", PEOPLE.replace("Ann", "Al")).chmod(0)
     desk.deliver("people_20260102.csv", PEOPLE)
@@ -358,6 +358,63 @@ def test_a_newer_home_is_refused_with_what_to_do(desk: Desk) -> None:
         connection.execute("update raw_meta.version set schema_version = 99")
     with pytest.raises(RawVersionError, match="newer csatlas"):
         desk.load()
+
+
+def test_an_older_home_is_migrated_and_goes_on(desk: Desk) -> None:
+    """A raw database as version 1 left it: what it holds stays, and its files are not loaded again."""
+    desk.deliver("people_20260101.csv", PEOPLE)
+    desk.load("before")
+    with duckdb.connect(str(desk.settings.raw_path)) as connection:
+        connection.execute("alter table raw_meta.seen drop column ctime_ns")
+        connection.execute("delete from raw_meta.version where schema_version > 1")
+        salt = connection.execute("select salt from raw_meta.home").fetchall()
+    desk.deliver("people_20260102.csv", PEOPLE.replace("Ann", "Zoe"))
+    assert [result.status for result in desk.load("after").files] == ["skipped", "loaded"]
+    assert desk.ask("select max(schema_version) from raw_meta.version") == [(rawstore.SCHEMA_VERSION,)]
+    assert desk.ask("select salt from raw_meta.home") == salt
+    assert desk.ask("select name, _load_id from raw_desk.people where id = '1' order by 1") == [
+        ("Ann", "before"),
+        ("Zoe", "after"),
+    ]
+    assert desk.ask("select load_id, status from raw_meta.files order by file_id") == [
+        ("before", "loaded"),
+        ("after", "loaded"),
+    ]
+
+
+def test_every_step_to_the_present_schema_is_written_down() -> None:
+    assert list(rawstore._MIGRATIONS) == list(range(2, rawstore.SCHEMA_VERSION + 1))
+
+
+def test_a_migration_that_fails_leaves_the_older_home(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.load()
+    steps = {
+        **rawstore._MIGRATIONS,
+        3: ("create table raw_meta.more (id int)", "select no_such_column from raw_meta.more"),
+    }
+    with monkeypatch.context() as patch:
+        patch.setattr(rawstore, "_MIGRATIONS", steps)
+        patch.setattr(rawstore, "SCHEMA_VERSION", 3)
+        with pytest.raises(duckdb.BinderException):
+            desk.load()
+    assert desk.ask("select max(schema_version) from raw_meta.version") == [(2,)]
+    assert desk.ask("select count(*) from duckdb_tables() where table_name = 'more'") == [(0,)]
+    assert desk.load().files == ()
+
+
+def test_a_file_replaced_by_one_of_equal_size_and_time_is_loaded(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = time.time_ns
+    monkeypatch.setattr(
+        rawstore.time, "time_ns", lambda: clock() + 10_000_000_000
+    )  # as if it had lain there for a while
+    path = desk.deliver("people_20260101.csv", PEOPLE)
+    os.utime(path, (1_700_000_000, 1_700_000_000))
+    desk.load()
+    assert desk.ask("select count(*) from raw_meta.seen") == [(1,)]
+    path.write_text(PEOPLE.replace("Ann", "Zoe"))
+    os.utime(path, (1_700_000_000, 1_700_000_000))
+    assert [result.status for result in desk.load().files] == ["loaded"]
+    assert desk.ask("select name from raw_desk.people where id = '1' order by 1") == [("Ann",), ("Zoe",)]
 
 
 def test_files_are_private(desk: Desk) -> None:

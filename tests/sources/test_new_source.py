@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import os
 import re
@@ -298,6 +299,7 @@ def test_dbt_project_without_sources_and_with_comments(project: Path) -> None:
         ("helpline", "tickets", "a.csv", "id,created_at\n", "no rows to learn from"),
         ("helpline", "tickets", "a.csv", "only\n1\n", "no delimiter was found"),
         ("helpline", "tickets", "a.csv", "17,2026-01-05\n18,2026-01-06\n", "looks like data"),
+        ("helpline", "tickets", "a.dat", "0000000017K100 01.08.2026     674,99CNY王伟\n" * 5, "looks like fixed width"),
         ("helpline", "tickets", "a.csv.gz", "no archive", "cannot be unpacked"),
         ("helpline", "tickets", "a.xlsx", "no workbook", "not a readable Excel workbook"),
         ("helpline", "tickets", "a.parquet", "no parquet", "not a readable Parquet file"),
@@ -334,3 +336,44 @@ def test_a_missing_sample_and_a_source_that_exists(project: Path) -> None:
 )  # fmt: skip
 def test_words(name: str, same: str) -> None:
     assert words(name) == words(same)
+
+
+def test_capitals_part_the_words_of_a_name(project: Path) -> None:
+    line = '{"caseNumber":"CS-1","openedDate":"2026-08-01T10:00:00Z","caseType":"Grievance","status":"Open","caseOrigin":"WeChat","accountId":"K1","ownerId":"A7"}\n'
+    model = model_of(draft(project, "tickets", "cases-2026-10-01.jsonl", line))
+    for expected in (
+        "casenumber as ticket_id",
+        "timestamp_column('openeddate', 'created_at')",
+        "map_values('casetype', 'ticket_kind'",
+        "map_values('caseorigin', 'channel'",
+        "ownerid as agent_id",
+    ):
+        assert expected in model
+
+
+def test_chinese_call_log(project: Path) -> None:
+    content = (
+        "通话流水号,主叫号码,呼叫方向,呼入时间,挂断时间\nH1,13800138000,呼入,2026/08/01 10:00:00,2026/08/01 10:05:00\n"
+    )
+    model = model_of(draft(project, "calls", "话单20261001.csv", content))
+    assert "timestamp_column('\"呼入时间\"', 'started_at'" in model
+    assert "timestamp_column('\"挂断时间\"', 'ended_at'" in model
+
+
+@pytest.mark.parametrize("kind", ["xlsx", "csv"])
+def test_a_title_above_the_header_is_skipped(project: Path, kind: str) -> None:
+    rows: list[list[object]] = [
+        ["Satisfaction, third quarter"], [], ["答卷编号", "客户编号", "答复时间"], *[[f"D{n}", f"K{n}", "2026-09-01 10:00"] for n in range(9)],
+    ]  # fmt: skip
+    packed = io.BytesIO()
+    if kind == "xlsx":
+        book = openpyxl.Workbook()
+        for row in rows:
+            book.active.append(row)
+        book.save(packed)
+    else:
+        packed.write("".join(",".join(map(str, row)) + "\n" for row in rows).encode())
+    created = draft(project, "survey_responses", f"回访_20261001.{kind}", packed.getvalue())
+    assert "skip_lines: 2 " in created.paths[0].read_text(encoding="utf-8")
+    assert '"答卷编号" as response_id' in model_of(created)
+    assert any("taken for a title" in note for note in created.notes)

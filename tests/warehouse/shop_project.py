@@ -6,7 +6,7 @@ Its seeds are a copy too, so that a test may add schedules and policies to them.
 from __future__ import annotations
 
 import json
-import os
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -17,12 +17,28 @@ from pathlib import Path
 import duckdb
 
 from orchestration import warehouse
+from orchestration.build_plan import GOOD, BuildPlan
 from orchestration.settings import PROJECT_ROOT, Settings
 from orchestration.sources.declarations import SourceDeclaration, load_declarations
 from orchestration.sources.files import load_inbox
 
 SHOP = Path(__file__).parents[1] / "fixtures" / "shop"
 _IGNORED = shutil.ignore_patterns("target", "logs", "__pycache__")
+
+
+@dataclass(frozen=True)
+class ShopSettings(Settings):
+    """Settings whose dbt project and seeds are the copies of a test."""
+
+    root: Path = Path()
+
+    @property
+    def dbt_project_dir(self) -> Path:
+        return self.root / "dbt_project"
+
+    @property
+    def seeds_dir(self) -> Path:
+        return self.root / "seeds"
 
 
 @dataclass
@@ -34,8 +50,8 @@ class ShopProject:
     sources: tuple[str, ...] = ("shop",)
 
     @property
-    def settings(self) -> Settings:
-        return Settings(home=self.home)
+    def settings(self) -> ShopSettings:
+        return ShopSettings(home=self.home, root=self.root)
 
     @property
     def project_dir(self) -> Path:
@@ -69,29 +85,22 @@ class ShopProject:
     def load(self, load_id: str) -> None:
         load_inbox(self.settings, self.declarations, load_id)
 
-    def _flags(self) -> list[str]:
-        return [
-            "--project-dir", str(self.project_dir), "--profiles-dir", str(self.project_dir),
-            "--target-path", str(self.home / "dbt_target"), "--log-path", str(self.home / "dbt_target" / "logs"),
-            "--vars", json.dumps({"sources": {name: list(found.feeds) for name, found in self.declarations.items()}}),
-        ]  # fmt: skip
-
     def dbt(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run dbt in this project and home; the caller judges the return code."""
-        env = warehouse.dbt_environment(self.settings, {**os.environ, "CSATLAS_DBT_THREADS": "1"})
         return subprocess.run(
-            [str(warehouse.DBT_EXECUTABLE), "--no-use-colors", *arguments, *self._flags()],
-            env=env, capture_output=True, text=True, check=False,
+            [str(warehouse.DBT_EXECUTABLE), "--no-use-colors", *arguments, *warehouse.dbt_flags(self.settings)],
+            env=warehouse.dbt_environment(self.settings), capture_output=True, text=True, check=False,
         )  # fmt: skip
 
-    def build(self, *, full: bool = False, select: str | None = None) -> None:
-        """Parse, write the expected fingerprints and build, as the nightly job does; fail with dbt's words."""
-        parsed = self.dbt("parse")
-        assert parsed.returncode == 0, parsed.stdout + parsed.stderr
-        warehouse.write_expected_fingerprints(self.settings, self.home / "dbt_target" / "manifest.json")
-        chosen = [] if select is None else ["--select", select]
-        built = self.dbt("build", *chosen, *(["--full-refresh"] if full else []))
-        assert built.returncode == 0, built.stdout[-6000:] + built.stderr
+    def build(self, *, full: bool = False) -> BuildPlan:
+        """Plan and build, as the nightly job does; fail with dbt's words."""
+        plan = warehouse.plan_of(self.settings, full=full)
+        log = warehouse.run_build(self.settings, plan, full=full, tell=lambda _: None)
+        found = self.settings.dbt_target / "run_results.json"
+        assert found.exists(), log.read_text(encoding="utf-8")[-6000:]
+        bad = [row for row in json.loads(found.read_text(encoding="utf-8"))["results"] if row["status"] not in GOOD]
+        assert not bad, log.read_text(encoding="utf-8")[-6000:]
+        return plan
 
 
 def make_shop_project(root: Path, *sources: str) -> ShopProject:
@@ -102,7 +111,13 @@ def make_shop_project(root: Path, *sources: str) -> ShopProject:
         shutil.copytree(SHOP / "staging", root / "dbt_project" / "models" / "staging" / "shop")
     home = root / "home"
     home.mkdir()
-    return ShopProject(root, home, sources or ("shop",))
+    project = ShopProject(root, home, sources or ("shop",))
+    switch = project.project_dir / "dbt_project.yml"
+    feeds = "".join(f"    {name}: {json.dumps(found.feeds)}\n" for name, found in project.declarations.items())
+    text, switched = re.subn(r"  sources:\n(    .*\n)+", f"  sources:\n{feeds}", switch.read_text(encoding="utf-8"))
+    assert switched == 1
+    switch.write_text(text, encoding="utf-8")
+    return project
 
 
 @contextmanager

@@ -44,6 +44,19 @@ HALF_HOURS = {  # on 5 March
     "spread": [(1500, ENTER, "", ""), (1740, ANSWER, "A1", 240), (2040, DONE, "A1", 300)],
     "given_up_later": [(1790, ENTER, "", ""), (1860, LOST, "", 70)],
 }
+ANATOMY = {  # on 9 March
+    "conferenced": [
+        (0, ENTER, "", ""), (5, ANSWER, "A1", 5), (20, "conferenced", "A1", ""), (65, "completed:customer", "A1", 60), (75, WRAP, "A1", 10),
+    ],
+    "agent_hangs_up": [(0, ENTER, "", ""), (4, ANSWER, "A1", 4), (44, "completed:agent", "A1", 40)],
+    "callback": [(0, ENTER, "", ""), (61, "flow_out:callback", "", 61)],
+    "voicemail": [(0, ENTER, "", ""), (900, "flow_out:voicemail", "", 900)],
+    "lost": [(0, ENTER, "", ""), (30, LOST, "", 30)],
+}  # fmt: skip
+AT_ONCE = {  # on 11 March: one agent in two calls
+    "one_of_two": [(0, ENTER, "", ""), (10, ANSWER, "A2", 10), (70, DONE, "A2", 60)],
+    "other_of_two": [(0, ENTER, "", ""), (20, ANSWER, "A2", 20), (80, DONE, "A2", 60)],
+}
 FOLLOWED = [  # call, customer, day, hours after 08:00 UTC; four calls of three customers, and one far later
     ("a", "CA", 10, 0), ("b1", "CB", 10, 1), ("b2", "CB", 10, 2), ("c", "CC", 10, 3),
     ("edge1", "CE", 12, 0), ("edge2", "CE", 13, 0), ("late", "CD", 31, 0),
@@ -63,7 +76,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> ShopProject:
         local = at + timedelta(hours=8)
         calls.append(f"{name},,{customer},{local:%Y-%m-%d %H:%M:%S},")
 
-    for cases, day in ((LEGS, 2), (HALF_HOURS, 5)):
+    for cases, day in ((LEGS, 2), (HALF_HOURS, 5), (ANATOMY, 9), (AT_ONCE, 11)):
         for name, steps in cases.items():
             call(name, "", _at(day))
             log += [
@@ -160,6 +173,38 @@ def test_metrics_of_legs(snapshot: Path) -> None:
         (80 + 100 + 130 + 204 + 60 + 30 + 60 + 80 + 30 + 20) / 10
     )
     assert found["longest_wait"] == 60
+
+
+def test_who_hung_up_conferences_and_flow_outs(snapshot: Path, marts: duckdb.DuckDBPyConnection) -> None:
+    expected = {
+        "conference_rate": 1 / 2, "hung_up_by_agent_rate": 1 / 2, "hung_up_by_customer_rate": 1 / 2,
+        "flow_out_rate": 2 / 5, "callback_taken_rate": 1 / 5, "average_wrap_up_time": 10 / 2, "average_talk_time": (60 + 40) / 2,
+        "average_speed_of_answer": 4.5, "average_wait_of_abandoned": 30, "average_wait": 39 / 3, "longest_wait": 900, "calls_lost": 3,
+        # A flow-out is in neither part, or among the bad.
+        "service_level": 2 / 2, "service_level_abandons_bad": 2 / 3, "service_level_flow_outs_in": 2 / 5,
+    }  # fmt: skip
+    found = _metrics(snapshot, list(expected), date(2026, 3, 9), date(2026, 3, 9))
+    assert found == pytest.approx(expected)
+    ends = marts.execute(
+        "select call_id, ended_by, flow_out_to from fct_call_legs where began_on = '2026-03-09' order by 1"
+    ).fetchall()
+    assert ends == [
+        ("agent_hangs_up", "agent", None), ("callback", "unknown", "callback"), ("conferenced", "customer", None),
+        ("lost", "unknown", None), ("voicemail", "unknown", "voicemail"),
+    ]  # fmt: skip
+
+
+def test_two_calls_of_one_agent_at_once_keep_their_own_times(marts: duckdb.DuckDBPyConnection, snapshot: Path) -> None:
+    """Each call was handled for a minute, though the agent was busy for 70 seconds; occupancy reads the agent's states, which overlap nowhere."""
+    assert [_legs(marts, name)[0][4] for name in AT_ONCE] == [60, 60]
+    day = date(2026, 3, 11)
+    assert _metrics(snapshot, ["average_handle_time", "occupancy"], day, day) == {
+        "average_handle_time": 60,
+        "occupancy": None,
+    }
+    assert marts.execute(
+        "select sum(handling_seconds) from fct_half_hours where half_hour_on = '2026-03-11'"
+    ).fetchall() == [(120,)]
 
 
 def test_what_begins_in_a_half_hour_and_what_happens_in_it(marts: duckdb.DuckDBPyConnection) -> None:

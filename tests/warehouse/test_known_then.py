@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import shutil
 from contextlib import closing
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -16,26 +15,10 @@ from dashboards.data.metrics import metric_frame
 from dashboards.data.snapshot import open_snapshot
 from orchestration.operations import as_known
 from orchestration.serving import build
-from orchestration.settings import Settings
 from orchestration.sources import files
 from tests.serving.comparing import differing_in_snapshots
 from tests.warehouse.shop_project import ShopProject, make_shop_project
 from tests.warehouse.test_incremental_equals_full import Deliveries
-
-
-@dataclass(frozen=True)
-class ShopSettings(Settings):
-    """Settings whose dbt project and seeds are the copies of a test."""
-
-    root: Path = Path()
-
-    @property
-    def dbt_project_dir(self) -> Path:
-        return self.root / "dbt_project"
-
-    @property
-    def seeds_dir(self) -> Path:
-        return self.root / "seeds"
 
 
 def _load_at(project: ShopProject, moment: datetime, load_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -54,17 +37,11 @@ def test_what_was_known_is_what_a_home_says_that_received_no_more(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     project = make_shop_project(tmp_path)
-    switch = project.project_dir / "dbt_project.yml"
-    feeds = ", ".join(project.declarations["shop"].feeds)
-    switch.write_text(
-        re.sub(r"  sources:\n(    .*\n)+", f"  sources:\n    shop: [{feeds}]\n", switch.read_text(encoding="utf-8")),
-        encoding="utf-8",
-    )
     project.replace_seed(
         "targets", *(f"tickets_created,{target},{since}" for target, since in ((10, "2026-01-01"), (20, "2026-03-12")))
     )
     monkeypatch.setattr(as_known, "load_declarations", lambda _: project.declarations)
-    settings = ShopSettings(home=project.home, root=project.root)
+    settings = project.settings
     deliveries = Deliveries(4)
     first, second, third = deliveries.runs(3)
     then = ShopProject(tmp_path, tmp_path / "then")

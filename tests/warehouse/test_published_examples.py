@@ -25,10 +25,20 @@ class Exchange:
         self.steps: list[tuple[int, str]] = []
         self.records: list[str] = []
 
-    def call(self, day: int, queue: str, *, wait: int | None, answered: bool) -> None:
-        """One call that entered a queue at noon of a day of January 2026 in Shanghai; `wait` None: the exchange did not say."""
+    def call(
+        self,
+        day: int,
+        queue: str,
+        *,
+        wait: int | None,
+        answered: bool,
+        unit: str = "U1",
+        hour: int = 12,
+        ended_by: str = "CALLER",
+    ) -> None:
+        """One call that entered a queue at an hour (noon) of a day of January 2026 in Shanghai; `wait` None: the exchange did not say."""
         number = len(self.records)
-        start = int(datetime(2026, 1, day, 4, tzinfo=UTC).timestamp()) + number
+        start = int(datetime(2026, 1, day, tzinfo=UTC).timestamp()) + (hour - 8) * 3600 + number
         name = f"{start}.{number}"
         ended = start + (wait or 0) + (60 if answered else 0)
         if wait is not NO_WAIT:
@@ -36,14 +46,14 @@ class Exchange:
         if answered:
             told = "" if wait is NO_WAIT else wait
             self.steps.append((start + (wait or 0), f"{name}|{queue}|Agent/01001|CONNECT|{told}|{name}|3||"))
-            self.steps.append((ended, f"{name}|{queue}|Agent/01001|COMPLETECALLER|{told}|60|1||"))
+            self.steps.append((ended, f"{name}|{queue}|Agent/01001|COMPLETE{ended_by}|{told}|60|1||"))
         else:
             self.steps.append((ended, f"{name}|{queue}|NONE|ABANDON|1|1|{wait}||"))
         moments = [
             datetime.fromtimestamp(at + 8 * 3600, UTC).strftime("%Y-%m-%d %H:%M:%S") for at in (start, start, ended)
         ]
         channel = "Agent/01001-00000001" if answered else ""
-        fields = ["U1", "13800000000", "10088", "from-pstn", "", "PJSIP/trunk1", channel, "Queue", queue, *moments]
+        fields = [unit, "13800000000", "10088", "from-pstn", "", "PJSIP/trunk1", channel, "Queue", queue, *moments]
         fields += [
             str(ended - start),
             "60" if answered else "0",

@@ -19,6 +19,7 @@ POLICIES = [
     # precedence, policy, metric, priorities, kinds, tiers, minutes, clock, pauses, valid from, valid to
     "1,share,first_reply,,,share,60,calendar,,,",
     "10,edge,first_reply,,,edge,60,calendar,,,",
+    "15,held,first_reply,,,held,60,calendar,,,",
     "20,day,first_reply,,,day,480,business,,,",
     "30,pause,resolution,,,pause,240,calendar,pending; hold,,",
     "40,urgent,first_reply,urgent,,raise,60,calendar,,,",
@@ -105,6 +106,14 @@ def _desk() -> Desk:
     desk.ticket("under_the_new", "dated", "2026-04-01 00:00:00", ("2026-04-01 03:00:00", *reply))
     desk.ticket("a_complaint", "kind", "2026-03-02 08:00:00", ("2026-03-02 10:00:00", *reply), kind="complaint")
     desk.ticket("an_enquiry", "kind", "2026-03-02 08:00:00", ("2026-03-02 10:00:00", *reply))
+    # Who had it when it was due answers for the breach, not who got it later; what was kept is nobody's breach.
+    for name, handed_over, answered in (
+        ("held", "09:00:01", "10:00"), ("handed_over_in_time", "09:00:00", "10:00"), ("held_and_kept", "08:30:00", "08:50"),
+    ):  # fmt: skip
+        desk.ticket(
+            name, "held", "2026-03-02 08:00:00", ("2026-03-02 08:10:00", "system", "assignee", "A1"),
+            (f"2026-03-02 {handed_over}", "system", "assignee", "A2"), (f"2026-03-02 {answered}:00", *reply),
+        )  # fmt: skip
     # Solved without a reply: not applicable, unless it was too late already.
     desk.ticket("no_reply_needed", "edge", "2026-03-02 08:00:00", ("2026-03-02 08:30:00", "agent", "status", "solved"))
     desk.ticket("solved_too_late", "edge", "2026-03-02 08:00:00", ("2026-03-02 10:00:00", "agent", "status", "solved"))
@@ -190,6 +199,15 @@ def test_a_promise(marts: duckdb.DuckDBPyConnection, name: str) -> None:
     assert found == [CASES[name]]
 
 
+def test_who_had_the_ticket_at_the_breach(marts: duckdb.DuckDBPyConnection) -> None:
+    rows = marts.execute(
+        "select ticket_id, sla_state, holder_agent_id from fct_ticket_slas where ticket_id in ('held', 'handed_over_in_time', 'held_and_kept', 'edge_late') order by 1"
+    ).fetchall()
+    assert rows == [
+        ("edge_late", "breached", None), ("handed_over_in_time", "breached", "A2"), ("held", "breached", "A1"), ("held_and_kept", "met", None),
+    ]  # fmt: skip
+
+
 def test_what_no_policy_fits_has_no_promise(marts: duckdb.DuckDBPyConnection) -> None:
     assert (
         marts.execute("select * from fct_ticket_slas where ticket_id in ('an_enquiry', 'the_newest')").fetchall() == []
@@ -232,6 +250,7 @@ def test_forty_violated_and_sixty_in_time_are_sixty_of_a_hundred(
     assert parts("sla_attainment", "policy = 'share'") == (60, 100)
     assert parts("sla_attainment_first_reply", "policy = 'share'") == (60, 100)
     assert parts("sla_attainment_resolution", "policy = 'share'") == (0, 0)
+    assert parts("sla_attainment_next_reply", "policy = 'turns'") == (0, 2)
     # edge: met 1; breached edge_late, solved_too_late, overdue; merged is out of the base, the others are running or not applicable.
     assert parts("sla_attainment", "policy = 'edge'") == (1, 4)
     assert parts("sla_breaches", "policy in ('share', 'edge')") == (43,)

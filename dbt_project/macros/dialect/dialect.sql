@@ -123,6 +123,13 @@
         on {{ on | join(' and ') }} and {{ instant }} >= {{ began }}
 {%- endmacro %}
 
+{#- Join to the first row that began at or after an instant (`after`: after it), among the rows that agree in `on`; a row without such a
+    partner stays, with nulls. -#}
+{% macro join_next(relation, alias, on, began, instant, after=false) -%}
+    asof left join {{ relation }} as {{ alias }}
+        on {{ on | join(' and ') }} and {{ instant }} {{ '<' if after else '<=' }} {{ began }}
+{%- endmacro %}
+
 {#- Several columns as one value, so that the first or last row of a group gives all of them, nulls included. -#}
 {% macro record(columns) -%}
     struct_pack({% for column in columns %}{{ column }} := {{ column }}{{ ', ' if not loop.last }}{% endfor %})
@@ -165,3 +172,6 @@
 
 {#- A condition that ends the query with a message, for the first row that it is asked of. -#}
 {% macro refused_with(message_sql) -%} cast(error({{ message_sql }}) as varchar) = '' {%- endmacro %}
+
+{#- Whether a text has ASCII characters only: as many bytes as characters. -#}
+{% macro is_ascii(text_sql) -%} strlen({{ text_sql }}) = length({{ text_sql }}) {%- endmacro %}

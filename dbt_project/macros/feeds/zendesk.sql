@@ -18,3 +18,20 @@
         when {{ user_id }} like '9%' then 'customer'
     end
 {%- endmacro %}
+
+{#- Field work stands in ticket fields, whose changes are audited: `custom_visit` holds the number and the stage of the visit
+    (`visit_2_arrived`), a field a department whether it was asked (`custom_department_network`: asked, answered). -#}
+{% macro zendesk_work_kind(field_name, value) -%}
+    case
+        when {{ field_name }} = 'custom_visit' then case
+            when {{ zendesk_visit_stage(value) }} in ('dispatched', 'arrived') then {{ zendesk_visit_stage(value) }}
+            when {{ zendesk_visit_stage(value) }} in ('fixed', 'not_fixed', 'no_access', 'cancelled') then 'finished'
+            else 'field'
+        end
+        when {{ field_name }} = 'custom_customer_told' and {{ value }} = 'true' then 'customer_told'
+        when {{ field_name }} like 'custom_department_%' and {{ value }} in ('asked', 'answered') then concat('department_', {{ value }})
+        else 'field'
+    end
+{%- endmacro %}
+
+{% macro zendesk_visit_stage(value) -%} replace({{ value }}, concat('visit_', split_part({{ value }}, '_', 2), '_'), '') {%- endmacro %}

@@ -1,8 +1,12 @@
-{#- Full-width letters, digits and signs -> their ASCII forms. -#}
+{#- Full-width letters, digits and signs -> their ASCII forms. Most identifiers have none; to look each of their letters up costs more
+    than all the rest of normalising. -#}
 {% macro folded(text) -%}
-    translate({{ text }},
-        '０１２３４５６７８９ＡＢＣＤＥＦＧＨＩＪＫＬＭＮＯＰＱＲＳＴＵＶＷＸＹＺａｂｃｄｅｆｇｈｉｊｋｌｍｎｏｐｑｒｓｔｕｖｗｘｙｚ＋－（）＠．＿　',
-        '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz+-()@._ ')
+    case
+        when {{ is_ascii(text) }} then {{ text }}
+        else translate({{ text }},
+            '０１２３４５６７８９ＡＢＣＤＥＦＧＨＩＪＫＬＭＮＯＰＱＲＳＴＵＶＷＸＹＺａｂｃｄｅｆｇｈｉｊｋｌｍｎｏｐｑｒｓｔｕｖｗｘｙｚ＋－（）＠．＿　',
+            '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz+-()@._ ')
+    end
 {%- endmacro %}
 
 {#- E.164 form of a telephone number, or null when it has no plausible length. A number without a country code is taken

@@ -23,6 +23,8 @@
     {% do run_query("create table if not exists " ~ meta_table('touched') ~ " (model varchar, _partition_date date)") %}
     {% do run_query("create table if not exists " ~ meta_table('fingerprints') ~ " (model varchar, fingerprint varchar)") %}
     {% do run_query("create table if not exists " ~ meta_table('expected_fingerprints') ~ " (model varchar, fingerprint varchar)") %}
+    {#- Whatever this run does, nobody vouches for what it leaves until csatlas has seen it end. #}
+    {% do run_query("drop table if exists " ~ meta_table('built')) %}
     {% endif %}
 {% endmacro %}
 

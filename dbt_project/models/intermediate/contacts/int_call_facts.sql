@@ -83,6 +83,7 @@ select
     org_unit_id,
     line,
     direction,
+    {{ touch_point_of('call', {'source': 'source', 'said': 'lower(touch_point)', 'channel': "'phone'", 'line': 'line', 'queue': 'queue', 'org_unit': 'org_unit_id'}) }} as touch_point,
     coalesce(first_queue, queue) as queue,
     ivr_path,
     product_line,
@@ -91,6 +92,8 @@ select
     outcome as disposition,
     ended_by,
     exclusion_kind,
+    is_marked_solved,
+    operational_event_id,
     announced_wait_seconds,
     case
         when outcome = 'answered' and step_answered_at is not null

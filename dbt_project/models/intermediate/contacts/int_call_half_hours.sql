@@ -5,14 +5,21 @@
 
 -- Sums that can be added up: what the calls of one day did in a half hour. A call that comes in before midnight and is answered after it adds to
 -- half hours of two days, and stands with its own day here, so that the day can be made anew alone.
-with legs as (
+with service_level_targets as (
+    select * from {{ service_level_targets_of(ref('int_call_legs'), where='_partition_date in (' ~ touched_partitions() ~ ')' if is_incremental() else 'true') }} as held
+),
+
+legs as (
     select
         {{ columns_without('legs', ['queue']) }},
+        service_level_targets.target_seconds,
+        service_level_targets.short_abandon_seconds,
         {{ or_unknown('legs.queue') }} as queue,
         exclusion_kind is null and direction = 'inbound' as is_in_base,
         {{ add_seconds('answered_at', 'talk_seconds + coalesce(hold_seconds, 0) + coalesce(wrap_up_seconds, 0)') }} as handled_until
     from {{ ref('int_call_legs') }} as legs
-    {% if is_incremental() %} where _partition_date in ({{ touched_partitions() }}) {% endif %}
+    {{ join_service_level_targets('legs', 'call_started_at') }}
+    {% if is_incremental() %} where legs._partition_date in ({{ touched_partitions() }}) {% endif %}
 ),
 
 arrivals as (
@@ -25,9 +32,9 @@ arrivals as (
         count(*) as entered,
         count(*) filter (where outcome = 'answered') as entered_answered,
         count(*) filter (where outcome = 'answered' and wait_seconds is not null) as entered_answered_with_wait,
-        count(*) filter (where outcome = 'answered' and wait_seconds <= {{ threshold('service_level_target') }}) as entered_answered_in_target,
+        count(*) filter (where outcome = 'answered' and wait_seconds <= target_seconds) as entered_answered_in_target,
         count(*) filter (where outcome = 'abandoned') as entered_abandoned,
-        count(*) filter (where outcome = 'abandoned' and wait_seconds <= {{ threshold('short_abandon') }}) as entered_short_abandoned,
+        count(*) filter (where outcome = 'abandoned' and wait_seconds <= short_abandon_seconds) as entered_short_abandoned,
         count(*) filter (where outcome = 'flow_out') as entered_flowed_out,
         sum(case when outcome = 'answered' then wait_seconds end) as answered_wait_seconds,
         sum(wait_seconds) as waited_seconds,

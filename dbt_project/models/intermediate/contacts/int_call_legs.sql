@@ -6,7 +6,10 @@
 -- A leg begins where the call enters a queue, and where another agent answers than the one before (a transfer past the queues).
 -- Only few calls have more than one; theirs are found step by step, the others are one group. A call that comes without steps is one leg by its record.
 with calls as (
-    select * from {{ ref('int_calls') }}
+    select
+        *,
+        {{ touch_point_of('call', {'source': 'source', 'said': 'lower(touch_point)', 'channel': "'phone'", 'line': 'line', 'queue': 'queue', 'org_unit': 'org_unit_id'}) }} as touch_point_of_call
+    from {{ ref('int_calls') }}
     where
         _status = 'used'
         {% if is_incremental() %} and _partition_date in ({{ touched_partitions() }}) {% endif %}
@@ -139,7 +142,9 @@ ended as (
     select
         *,
         coalesce(abandoned_at, flowed_out_at) as lost_at,
-        lead(coalesce(entered_at, answered_at)) over (partition by source, call_id order by leg_number) as next_began_at
+        lead(coalesce(entered_at, answered_at)) over (partition by source, call_id order by leg_number) as next_began_at,
+        count(answered_at) over (partition by source, call_id) as answered_legs,
+        max(case when answered_at is not null then leg_number end) over (partition by source, call_id) as last_answered_leg
     from legs
 ),
 
@@ -150,6 +155,7 @@ by_steps as (
         cast(ended.leg_number as integer) as leg_number,
         calls.org_unit_id,
         calls.product_line,
+        calls.touch_point_of_call as touch_point,
         calls.direction,
         calls.exclusion_kind,
         coalesce(ended.queue, calls.queue) as queue,
@@ -167,6 +173,8 @@ by_steps as (
         ended.is_transferred,
         ended.is_conferenced,
         ended.next_began_at is null as is_last_leg,
+        ended.answered_at is not null and ended.leg_number = ended.last_answered_leg as is_last_answer,
+        cast(ended.answered_legs as integer) as answered_legs,
         cast(
             case
                 when ended.answered_at is not null then coalesce(ended.reported_wait_seconds, {{ seconds_between('ended.entered_at', 'ended.answered_at') }})
@@ -200,6 +208,7 @@ by_record as (
         1 as leg_number,
         calls.org_unit_id,
         calls.product_line,
+        calls.touch_point_of_call as touch_point,
         calls.direction,
         calls.exclusion_kind,
         calls.queue,
@@ -211,6 +220,8 @@ by_record as (
         false as is_transferred,
         false as is_conferenced,
         true as is_last_leg,
+        calls.disposition = 'answered' as is_last_answer,
+        case when calls.disposition = 'answered' then 1 else 0 end as answered_legs,
         cast(calls.wait_seconds as bigint) as wait_seconds,
         cast(calls.talk_seconds as bigint) as talk_seconds,
         cast(calls.hold_seconds as bigint) as hold_seconds,

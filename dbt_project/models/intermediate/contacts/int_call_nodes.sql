@@ -11,6 +11,7 @@ with calls as (
         call_id,
         org_unit_id,
         product_line,
+        touch_point,
         direction,
         exclusion_kind,
         disposition,
@@ -57,6 +58,7 @@ select
     {{ or_unknown('ordered.node') }} as node,
     calls.org_unit_id,
     calls.product_line,
+    calls.touch_point,
     calls.direction,
     calls.exclusion_kind,
     case

@@ -1,5 +1,5 @@
--- Contacts of identified customers in their order, over all channels and systems; calls that ended in the voice menu stand in it too, but no contact
--- with people follows "by" them. It is made anew each night: a merge of two customers joins contacts of any age.
+-- Contacts of identified customers in their order, over all channels and systems; calls that ended in the voice menu and message sessions that ended
+-- with a bot stand in it too, but no contact with people follows "by" them. It is made anew each night: a merge of two customers joins contacts of any age.
 --
 -- The issue of a contact is its ticket; contacts without one are one issue as long as no more than `issue_gap` lies between them.
 with contacts as (
@@ -13,10 +13,15 @@ with contacts as (
         agent_id,
         org_unit_id,
         channel,
+        touch_point,
         product_line,
+        is_marked_solved,
+        is_in_level_one_scope,
+        ticket_kind,
         started_at,
         started_on,
-        true as is_human
+        is_human,
+        is_bot_answered
     from {{ ref('fct_contacts') }}
     where customer_key is not null
 ),
@@ -32,10 +37,15 @@ in_the_menu as (
         agent_id,
         org_unit_id,
         channel,
+        touch_point,
         product_line,
+        cast(null as boolean) as is_marked_solved,
+        true as is_in_level_one_scope,
+        'unknown' as ticket_kind,
         started_at,
         started_on,
-        false as is_human
+        false as is_human,
+        false as is_bot_answered
     from {{ ref('fct_calls') }}
     where customer_key is not null and is_in_base and (is_contained or is_abandoned_in_ivr)
 ),
@@ -87,9 +97,14 @@ final as (
         issues.agent_id,
         issues.org_unit_id,
         issues.channel,
+        issues.touch_point,
         issues.product_line,
+        issues.is_marked_solved,
+        issues.is_in_level_one_scope,
+        issues.ticket_kind,
         issues.issue_key,
         issues.is_human,
+        issues.is_bot_answered,
         issues.issue_key is not null and row_number() over by_issue = 1 as is_opening,
         case when issues.issue_key is not null then lag(issues.channel) over by_issue end as channel_before,
         issues.started_at,

@@ -378,6 +378,18 @@ decided as (
             and in_force.ticket_id = first_crossings.ticket_id
             and in_force.sla_metric = first_crossings.sla_metric
             and in_force.instance = first_crossings.instance
+),
+
+-- Who had the ticket from when on; the last word of an instant counts.
+holders as (
+    select
+        source,
+        ticket_id,
+        happened_at,
+        {{ last_value_of('assignee', 'step_number') }} as assignee
+    from timeline
+    where event_kind = 'assignee' or step_number = 0
+    group by source, ticket_id, happened_at
 )
 
 select
@@ -392,6 +404,7 @@ select
     cast(policies.target_micros / 1000000 as bigint) as target_seconds,
     totals.applied_at,
     decided.due_at,
+    holders.assignee as holder_when_due,
     totals.fulfilled_at,
     totals.ended_at,
     decided.is_in_force_at_end as is_promised_at_end,
@@ -413,3 +426,4 @@ inner join running_totals as totals
         and decided.instance = totals.instance
         and decided.precedence = totals.precedence
         and totals.is_last
+{{ join_latest('holders', 'holders', ['decided.source = holders.source', 'decided.ticket_id = holders.ticket_id'], 'holders.happened_at', 'decided.due_at') }}

@@ -16,6 +16,7 @@ select
     node,
     org_unit_id,
     'phone' as channel,
+    touch_point,
     {{ or_unknown('product_line') }} as product_line,
     outcome,
     is_in_base,

@@ -1,8 +1,14 @@
 {{ config(materialized='view') }}
 
-with enriched as (
+with service_level_targets as (
+    select * from {{ service_level_targets_of(ref('int_call_facts')) }} as held
+),
+
+enriched as (
     select
         facts.*,
+        service_level_targets.target_seconds,
+        service_level_targets.short_abandon_seconds,
         coalesce(links.customer_key, owners.customer_key) as customer_key,
         customers.customer_kind,
         units.time_zone,
@@ -15,6 +21,7 @@ with enriched as (
     left join {{ ref('int_phone_owners') }} as owners on facts.caller_phone = owners.phone
     left join {{ ref('dim_customers') }} as customers on coalesce(links.customer_key, owners.customer_key) = customers.customer_key
     left join {{ ref('dim_org_units') }} as units on facts.org_unit_id = units.org_unit_id
+    {{ join_service_level_targets('facts', 'started_at') }}
 ),
 
 judged as (
@@ -32,10 +39,12 @@ select
     customer_id,
     customer_key,
     ticket_id,
+    operational_event_id,
     agent_id,
     org_unit_id,
     {{ or_unknown('customer_kind') }} as customer_kind,
     'phone' as channel,
+    touch_point,
     {{ or_unknown('product_line') }} as product_line,
     direction,
     {{ or_unknown('queue') }} as queue,
@@ -51,14 +60,18 @@ select
     is_in_base and coalesce(disposition = 'flow_out', false) as is_flow_out,
     is_in_base and coalesce(disposition = 'abandoned_in_ivr', false) as is_abandoned_in_ivr,
     is_in_base and coalesce(disposition = 'contained', false) as is_contained,
-    is_answered and coalesce(wait_seconds <= {{ threshold('service_level_target') }}, false) as is_answered_within_target,
-    is_abandoned and coalesce(wait_seconds <= {{ threshold('service_level_target') }}, false) as is_abandoned_within_target,
-    is_abandoned and coalesce(wait_seconds <= {{ threshold('short_abandon') }}, false) as is_short_abandon,
+    is_answered and coalesce(wait_seconds <= target_seconds, false) as is_answered_within_target,
+    is_abandoned and coalesce(wait_seconds <= target_seconds, false) as is_abandoned_within_target,
+    is_abandoned and coalesce(wait_seconds <= short_abandon_seconds, false) as is_short_abandon,
+    is_marked_solved,
     is_orphan_customer,
     is_orphan_unit,
     is_flagged,
+    target_seconds,
+    short_abandon_seconds,
     cast(announced_wait_seconds as integer) as announced_wait_seconds,
     cast(case when wait_seconds >= 0 then wait_seconds end as integer) as wait_seconds,
+    {{ wait_bucket('case when wait_seconds >= 0 then wait_seconds end') }} as wait_bucket,
     cast(ivr_seconds as integer) as ivr_seconds,
     cast(case when talk_seconds >= 0 then talk_seconds end as integer) as talk_seconds,
     cast(hold_seconds as integer) as hold_seconds,

@@ -1,7 +1,7 @@
 {{ config(materialized='view') }}
 
--- A call is a contact when it was offered to people; a telephone ticket is not counted again beside its call. What a call or a message
--- session was about is what its ticket says.
+-- A call is a contact when it was offered to people; a telephone ticket is not counted again beside its call. A message session is one
+-- whoever answered it, if the customer began it. What a call or a message session was about is what its ticket says.
 with tickets as (
     select * from {{ ref('fct_tickets') }}
 ),
@@ -30,8 +30,13 @@ calls as (
         agent_id,
         org_unit_id,
         channel,
+        touch_point,
         product_line,
+        call_type,
+        is_marked_solved,
         is_orphan_customer,
+        true as is_human,
+        false as is_bot_answered,
         started_at,
         started_on
     from {{ ref('fct_calls') }}
@@ -40,26 +45,27 @@ calls as (
 
 messages as (
     select
-        messages.source,
-        concat('message:', messages.message_session_id) as contact_id,
+        source,
+        concat('message:', message_session_id) as contact_id,
         'message' as contact_kind,
-        messages.ticket_id as issue_id,
-        messages.customer_id,
-        links.customer_key,
-        {{ or_unknown('customers.customer_kind') }} as customer_kind,
-        messages.agent_id,
-        messages.org_unit_id,
-        {{ or_unknown('messages.channel') }} as channel,
+        ticket_id as issue_id,
+        customer_id,
+        customer_key,
+        customer_kind,
+        agent_id,
+        org_unit_id,
+        channel,
+        touch_point,
         'unknown' as product_line,
-        messages.customer_id is not null and links.customer_key is null as is_orphan_customer,
-        messages.started_at,
-        {{ local_day('messages.started_at', 'units.time_zone') }} as started_on
-    from {{ ref('int_messages') }} as messages
-    left join {{ ref('dim_customer_links') }} as links
-        on coalesce(messages.customer_source, messages.source) = links.source and messages.customer_id = links.customer_id
-    left join {{ ref('dim_customers') }} as customers on links.customer_key = customers.customer_key
-    left join {{ ref('dim_org_units') }} as units on messages.org_unit_id = units.org_unit_id
-    where messages._status = 'used'
+        'unknown' as call_type,
+        is_marked_solved,
+        is_orphan_customer,
+        not is_bot_ended as is_human,
+        is_bot_answered,
+        started_at,
+        started_on
+    from {{ ref('fct_messages') }}
+    where direction = 'inbound'
 ),
 
 conversations as (
@@ -90,10 +96,15 @@ select
     agent_id,
     org_unit_id,
     channel,
+    touch_point,
     coalesce(nullif(product_line, 'unknown'), ticket_product_line, 'unknown') as product_line,
     {{ or_unknown('topic') }} as topic,
     {{ or_unknown('ticket_kind') }} as ticket_kind,
+    is_marked_solved,
+    {{ is_in_level_one_scope({'ticket_kind': 'ticket_kind', 'topic': 'topic', 'call_type': 'call_type'}) }} as is_in_level_one_scope,
     is_orphan_customer,
+    is_human,
+    is_bot_answered,
     started_at,
     started_on
 from with_reasons
@@ -109,10 +120,15 @@ select
     agent_id,
     org_unit_id,
     channel,
+    touch_point,
     product_line,
     topic,
     ticket_kind,
+    is_marked_solved,
+    is_in_level_one_scope,
     is_orphan_customer,
+    true as is_human,
+    false as is_bot_answered,
     created_at as started_at,
     created_on as started_on
 from tickets

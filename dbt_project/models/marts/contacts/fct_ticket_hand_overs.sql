@@ -59,6 +59,7 @@ select
     facts.org_unit_id,
     {{ or_unknown('customers.customer_kind') }} as customer_kind,
     {{ or_unknown('facts.channel') }} as channel,
+    facts.touch_point,
     {{ or_unknown('facts.product_line') }} as product_line,
     {{ or_unknown('facts.ticket_kind') }} as ticket_kind,
     rostered.status,

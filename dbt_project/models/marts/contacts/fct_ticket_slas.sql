@@ -53,6 +53,7 @@ select
     states.clock,
     tickets.customer_key,
     tickets.agent_id,
+    case when states.sla_state = 'breached' then states.holder_when_due end as holder_agent_id,
     tickets.org_unit_id,
     tickets.customer_kind,
     tickets.channel,

@@ -5,6 +5,10 @@ with answered as (
     select distinct source, invitation_id
     from {{ ref('int_survey_responses') }}
     where _status = 'used' and invitation_id is not null
+),
+
+subjects as (
+    {{ touch_points_of_subjects(ref('int_survey_invitations')) }}
 )
 
 select
@@ -20,6 +24,7 @@ select
     {{ or_unknown('invitations.wave') }} as wave,
     {{ or_unknown('invitations.about_kind') }} as about_kind,
     {{ or_unknown('invitations.channel') }} as channel,
+    {{ or_unknown('subjects.touch_point') }} as touch_point,
     {{ or_unknown('invitations.product_line') }} as product_line,
     invitations.delivered_at is not null as is_delivered,
     invitations.delivered_at is not null and answered.invitation_id is not null as is_answered,
@@ -33,4 +38,5 @@ left join {{ ref('dim_customer_links') }} as links
     on coalesce(invitations.customer_source, invitations.source) = links.source and invitations.customer_id = links.customer_id
 left join {{ ref('dim_customers') }} as customers on links.customer_key = customers.customer_key
 left join {{ ref('dim_org_units') }} as units on invitations.org_unit_id = units.org_unit_id
+left join subjects on invitations.about_kind = subjects.about_kind and invitations.about_id = subjects.about_id
 where invitations._status = 'used'

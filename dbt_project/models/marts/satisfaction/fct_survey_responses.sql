@@ -1,5 +1,9 @@
 {{ config(materialized='view') }}
 
+with subjects as (
+    {{ touch_points_of_subjects(ref('int_survey_responses')) }}
+)
+
 select
     responses.source,
     responses.response_id,
@@ -14,6 +18,7 @@ select
     {{ or_unknown('responses.wave') }} as wave,
     {{ or_unknown('responses.about_kind') }} as about_kind,
     {{ or_unknown('responses.channel') }} as channel,
+    {{ or_unknown('subjects.touch_point') }} as touch_point,
     {{ or_unknown('responses.product_line') }} as product_line,
     {{ or_unknown('responses.language') }} as language,
     responses.base_weight,
@@ -26,4 +31,5 @@ left join {{ ref('dim_customer_links') }} as links
     on coalesce(responses.customer_source, responses.source) = links.source and responses.customer_id = links.customer_id
 left join {{ ref('dim_customers') }} as customers on links.customer_key = customers.customer_key
 left join {{ ref('dim_org_units') }} as units on responses.org_unit_id = units.org_unit_id
+left join subjects on responses.about_kind = subjects.about_kind and responses.about_id = subjects.about_id
 where responses._status = 'used'

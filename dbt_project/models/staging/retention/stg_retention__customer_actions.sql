@@ -1,6 +1,6 @@
 {{ config(enabled='retention' in var('sources')) }}
 
--- Offers, dunning steps and care messages. Dunning knows billing's party numbers, the other two the customer numbers of the CRM.
+-- Offers, dunning steps, care messages and notices of outages. Dunning knows billing's party numbers, the other two the customer numbers of the CRM.
 with offers as (
     select
         offer_id as action_id,
@@ -42,8 +42,9 @@ dunning as (
 care as (
     select
         care_id as action_id,
-        'care' as action_kind,
+        case when occasion = 'outage_notice' then 'notice' else 'care' end as action_kind,
         occasion as campaign_id,
+        event_no as operational_event_id,
         customer_no as customer_id,
         'crm' as customer_source,
         unit_code as org_unit_id,

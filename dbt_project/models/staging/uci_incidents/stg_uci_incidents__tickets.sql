@@ -9,6 +9,8 @@ select
     'incident' as ticket_kind,
     nullif(category, '?') as topic,
     nullif(category_2, '?') as subtopic,
+    nullif(cmdb_ci, '?') as asset_id,
+    nullif(u_symptom, '?') as fault_code,
     {{ map_values('priority', 'priority', {'1': 'critical', '2': 'high', '3': 'normal', '4': 'low'}) }},
     {{ map_values('incident_state', 'ticket_status', {
         'new': 'new', 'active': 'open', 'awaiting user info': 'pending', 'awaiting vendor': 'hold', 'awaiting problem': 'hold',

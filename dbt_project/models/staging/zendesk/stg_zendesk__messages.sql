@@ -1,5 +1,6 @@
 {{ config(enabled='zendesk' in var('sources')) }}
 
+-- Tags say which sessions we began (`proactive`), and what event they are about (`event:<id>`).
 select
     id as message_session_id,
     ticket_id,
@@ -14,6 +15,9 @@ select
         when try_cast(count_bot as integer) > 0 then 'bot'
         else 'nobody'
     end as handled_by,
+    {{ boolean_column('missed', 'is_missed') }},
+    case when contains(concat(' ', tags, ' '), ' proactive ') then 'outbound' else 'inbound' end as direction,
+    nullif(regexp_extract(tags, '(?:^| )event:([^ ]+)', 1), '') as operational_event_id,
     {{ timestamp_column('"timestamp"', 'started_at') }},
     {{ add_seconds(iso_to_utc('"timestamp"'), 'try_cast(response_time_first as bigint)') }} as first_human_reply_at,
     response_time_first as first_human_reply_at__raw,

@@ -20,7 +20,7 @@ changes as (
             when 'assignee_id' then 'assignee'
             when 'group_id' then 'group'
             when 'schedule_id' then 'schedule'
-            else 'field'
+            else {{ zendesk_work_kind('history.field_name', 'history.value') }}
         end as event_kind,
         case history.field_name
             when 'assignee_id' then {{ zendesk_actor_id('history.value') }}
@@ -28,8 +28,14 @@ changes as (
             when 'status' then history.value
             when 'priority' then history.value
             when 'schedule_id' then history.value
-            else concat(history.field_name, '=', history.value)
+            when 'custom_visit' then {{ zendesk_visit_stage('history.value') }}
+            else case
+                when {{ zendesk_work_kind('history.field_name', 'history.value') }} in ('department_asked', 'department_answered')
+                    then replace(history.field_name, 'custom_department_', '')
+                else concat(history.field_name, '=', history.value)
+            end
         end as value,
+        case when history.field_name = 'custom_visit' then split_part(history.value, '_', 2) end as visit_id,
         null as body,
         {{ load_facts('ticket_field_history', 'history') }}
     from {{ source('zendesk', 'ticket_field_history') }} as history
@@ -52,6 +58,7 @@ comments as (
             else public
         end as event_kind,
         null as value,
+        null as visit_id,
         body,
         {{ load_facts('ticket_comments') }}
     from {{ source('zendesk', 'ticket_comments') }}
