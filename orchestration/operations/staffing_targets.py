@@ -1,7 +1,7 @@
 """What staffing is planned for, queue by queue: `seeds/staffing_targets.csv`.
 
 Belongs here: reading the file and finding a queue's line. Does not belong here: how many agents it takes (modelling), and the
-thresholds by which calls are judged (`service_thresholds.csv`, read by dbt).
+thresholds by which calls are judged (`service_level_targets.csv`, read by dbt).
 
 The file is read when a plan is asked for; a change needs no refresh.
 """
