@@ -81,7 +81,7 @@ def data_grid(
             style={"height": f"{38 + visible * ROW_HEIGHT + 18}px"},
             dangerously_allow_code=False,
         ),
-        role="region",
+        role="group",  # the section around it is the landmark
         className="grid",
         **{"aria-label": label},
     )
