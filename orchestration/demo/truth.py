@@ -1,7 +1,8 @@
 """The known truth of the built-in company: written beside the inbox, for tests, never for the pipeline.
 
 Belongs here: what the simulation knows and no system says. `truth.json` holds the summary and points to Parquet files
-with one row a complaint, departure, identity, invitation, issue and marked call. `truth.schema.json` is its tested schema.
+with one row a complaint, departure, identity, invitation, issue, marked call, visit, department asked and notice.
+`truth.schema.json` is its tested schema.
 """
 
 from __future__ import annotations
