@@ -66,6 +66,7 @@ clocked as (
 replied as (
     select
         clocked.*,
+        clocked.is_inbound and (clocked.was_handled_by <> 'bot' or coalesce(clocked.is_missed, false)) as wants_people,
         case when clocked.replied_at is not null then {{ open_micros('opening', 'clocked.replied_at') }} end as replied_micros
     from clocked
     {{ join_latest('openings', 'opening', ['clocked.schedule_id = opening.schedule_id'], 'opening.opens_at', 'clocked.replied_at') }}
@@ -99,18 +100,16 @@ promises as (
 promised as (
     select
         replied.*,
-        promises.policy,
-        promises.clock,
-        promises.target_micros,
-        replied.started_micros + promises.target_micros as due_micros
+        case when replied.wants_people then promises.policy end as policy,
+        case when replied.wants_people then promises.clock end as clock,
+        case when replied.wants_people then promises.target_micros end as target_micros,
+        case when replied.wants_people then replied.started_micros + promises.target_micros end as due_micros
     from replied
     left join promises
         on
             replied.channel is not distinct from promises.channel
             and replied.derived_touch_point = promises.derived_touch_point
             and replied.started_day = promises.started_day
-            and replied.is_inbound
-            and (replied.was_handled_by <> 'bot' or coalesce(replied.is_missed, false))
 ),
 
 opened as (

@@ -32,7 +32,7 @@ final as (
         case when chain.is_opening and chain.known_seconds >= {{ windows['7d'] }} then coalesce(switches.channel_changes_7d, 0) end as issue_channel_changes_7d
     from chain
     left join switches
-        on chain.is_opening and chain.customer_key = switches.customer_key and chain.issue_key = switches.issue_key
+        on chain.customer_key = switches.customer_key and chain.issue_key = switches.issue_key
 )
 
 select

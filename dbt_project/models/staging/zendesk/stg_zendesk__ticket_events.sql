@@ -39,8 +39,7 @@ changes as (
         null as body,
         {{ load_facts('ticket_field_history', 'history') }}
     from {{ source('zendesk', 'ticket_field_history') }} as history
-    left join groups
-        on history.field_name = 'group_id' and history.value = groups.id
+    left join groups on history.value = groups.id
 ),
 
 comments as (
