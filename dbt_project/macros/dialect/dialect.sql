@@ -1,7 +1,22 @@
 {#- What DuckDB writes in its own way stands here and nowhere else, so that another engine needs only this folder. -#}
 
+{#- Seconds by which a zone is ahead of UTC, for zones whose clocks have not changed since the beginning of 1992; else none.
+    Their times are an addition instead of a look-up of the zone's history, a tenth of the cost. -#}
+{% macro fixed_offset_seconds(time_zone) -%}
+    {{ return({
+        'Asia/Shanghai': 28800, 'Asia/Hong_Kong': 28800, 'Asia/Singapore': 28800, 'Asia/Taipei': 28800, 'Asia/Tokyo': 32400,
+        'Asia/Seoul': 32400, 'Asia/Kolkata': 19800, 'Asia/Urumqi': 21600,
+    }.get(time_zone)) }}
+{%- endmacro %}
+
 {% macro local_to_utc(local_timestamp, time_zone) -%}
-    timezone('UTC', timezone('{{ time_zone }}', {{ local_timestamp }}))
+    {%- set by_history = "timezone('UTC', timezone('" ~ time_zone ~ "', " ~ local_timestamp ~ "))" -%}
+    {%- set offset = fixed_offset_seconds(time_zone) -%}
+    {%- if offset is none -%}
+    {{ by_history }}
+    {%- else -%}
+    case when {{ local_timestamp }} >= timestamp '1992-01-02' then {{ local_timestamp }} - interval '{{ offset }} seconds' else {{ by_history }} end
+    {%- endif -%}
 {%- endmacro %}
 
 {#- The same with a zone that is a column. -#}
@@ -18,7 +33,13 @@
 {%- endmacro %}
 
 {% macro utc_to_local(utc_timestamp, time_zone_sql) -%}
-    timezone({{ time_zone_sql }}, timezone('UTC', {{ utc_timestamp }}))
+    {%- set by_history = "timezone(" ~ time_zone_sql ~ ", timezone('UTC', " ~ utc_timestamp ~ "))" -%}
+    {%- set offset = fixed_offset_seconds(time_zone_sql.strip("'")) -%}
+    {%- if offset is none -%}
+    {{ by_history }}
+    {%- else -%}
+    case when {{ utc_timestamp }} >= timestamp '1992-01-02' then {{ utc_timestamp }} + interval '{{ offset }} seconds' else {{ by_history }} end
+    {%- endif -%}
 {%- endmacro %}
 
 {#- Seconds from one timestamp to another, as a whole number (rounded down). -#}

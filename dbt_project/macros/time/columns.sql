@@ -3,12 +3,6 @@
 
 {% macro blank_to_null(raw) -%} nullif(trim({{ raw }}), '') {%- endmacro %}
 
-{#- Zones without a clock change since 1992: their local times need no check for skipped and repeated hours, which
-    would triple the cost of reading a time. -#}
-{% macro clock_never_changes(tz) -%}
-    {{ return(tz in ['Asia/Shanghai', 'Asia/Hong_Kong', 'Asia/Singapore', 'Asia/Taipei', 'Asia/Tokyo', 'Asia/Seoul', 'Asia/Kolkata', 'Asia/Urumqi']) }}
-{%- endmacro %}
-
 {#- Timestamp in a source's own clock -> UTC. `format`: one strptime format or a list; none = ISO.
     `tz`: IANA zone of the source's clock; an offset written in the text itself wins.
     A local time that the clock change skipped does not exist: null + `<name>__problem`.
@@ -25,7 +19,8 @@
     {%- set zone = "'" ~ tz ~ "'" -%}
     {%- if tz == 'UTC' -%}
     {{ iso_to_utc(text) if format is none else parsed }} as {{ name }},
-    {%- elif clock_never_changes(tz) -%}
+    {%- elif fixed_offset_seconds(tz) is not none -%}
+    {#- No hour is skipped or repeated there, and to look for one would triple the cost of reading a time. -#}
     {%- if format is none -%}
     case when {{ has_utc_offset(text) }} then {{ iso_to_utc(text) }} else {{ local_to_utc(parsed, tz) }} end as {{ name }},
     {%- else -%}

@@ -24,7 +24,7 @@ placed as (
 local_times as (
     select
         placed.*,
-        {{ utc_to_local('placed.half_hour_at', "coalesce(units.time_zone, '" ~ var('default_time_zone') ~ "')") }} as local_at
+        {{ local_time('placed.half_hour_at', 'units.time_zone') }} as local_at
     from placed
     left join {{ ref('dim_org_units') }} as units on placed.org_unit_id = units.org_unit_id
 )

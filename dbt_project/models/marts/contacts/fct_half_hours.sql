@@ -18,7 +18,7 @@ with summed as (
 placed as (
     select
         summed.*,
-        {{ utc_to_local('summed.half_hour_at', "coalesce(units.time_zone, '" ~ var('default_time_zone') ~ "')") }} as local_at
+        {{ local_time('summed.half_hour_at', 'units.time_zone') }} as local_at
     from summed
     left join {{ ref('dim_org_units') }} as units on summed.org_unit_id = units.org_unit_id
 )
