@@ -1,4 +1,4 @@
-"""`python -m tests.bench [loading] [refresh] [serving] [scale] [--rows N] [--calls N]`: measure, print JSON.
+"""`python -m tests.bench [loading] [refresh] [serving] [contacts] [scale] [--rows N] [--calls N]`: measure, print JSON.
 
 A measurement runs in a process of its own, so that its peak memory is its own. Baselines are measured in the same run, on the same
 machine, right before: a ratio says more than seconds.
@@ -34,6 +34,7 @@ from dashboards.data.snapshot import REMEMBERED_ANSWERS, Snapshot, SnapshotStore
 from orchestration.settings import PROJECT_ROOT, Settings
 from orchestration.sources.declarations import load_declarations
 from orchestration.sources.files import load_inbox
+from tests.bench.contacts import measure_contacts
 
 CSATLAS = Path(sys.executable).with_name("csatlas")
 COLUMNS = ["call_id", "started", "caller", "queue", "agent", "wait", "talk", "outcome"]
@@ -139,8 +140,8 @@ def _refreshed(home: Path, *arguments: str) -> dict[str, Any]:
     }
 
 
-def measure_refresh(extra: list[str], serving: bool = False) -> dict[str, Any]:
-    """A company's first refresh, a second one with nothing new, one with one new day, and readers of its snapshot."""
+def measure_refresh(extra: list[str], further: Sequence[str] = ()) -> dict[str, Any]:
+    """A company's first refresh, a second one with nothing new, one with one new day, and `further` measurements on its home."""
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder) / "home"
         made, peak, _ = _csatlas(home, "demo", *extra)
@@ -148,7 +149,7 @@ def measure_refresh(extra: list[str], serving: bool = False) -> dict[str, Any]:
         again = _refreshed(home)
         _csatlas(home, "demo", "--next-day")
         day = _refreshed(home)
-        served = _in_a_process("serving", str(home)) if serving else None
+        more = {name: _in_a_process(name, str(home)) for name in further}
     return {
         "generate_seconds": round(made, 1),
         "generate_peak_megabytes": peak,
@@ -156,7 +157,7 @@ def measure_refresh(extra: list[str], serving: bool = False) -> dict[str, Any]:
         "nothing_new": again,
         "one_new_day": day,
         "one_day_to_first": round(day["seconds"] / first["seconds"], 2),
-        **({} if served is None else {"serving": served}),
+        **more,
     }
 
 
@@ -308,17 +309,23 @@ def _in_a_process(*arguments: str) -> Any:
 def main() -> None:
     """Run the chosen measurements, each in a process of its own."""
     parser = argparse.ArgumentParser(prog="tests.bench", description=__doc__)
-    parser.add_argument("names", nargs="*", help="loading, refresh, serving, scale; default: loading refresh serving")
+    parser.add_argument(
+        "names", nargs="*", help="loading, refresh, serving, contacts, scale; default: loading refresh serving"
+    )
     parser.add_argument("--rows", type=int, default=5_000_000, help="rows of the call file")
     parser.add_argument("--calls", type=int, default=10_000_000, help="calls of the company in `scale`")
     parser.add_argument("--tickets", type=int, default=1_000_000, help="tickets of the company in `scale`")
-    parser.add_argument("--home", type=Path, help="published home for `serving`; default: a company made for it")
+    parser.add_argument(
+        "--home", type=Path, help="published home for `serving` and `contacts`; default: a company made for it"
+    )
     parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.one:
         name, *rest = chosen.names
         if name == "loading":
             print(json.dumps(measure_loading(int(rest[0]), damaged=rest[1] == "damaged")))
+        elif name == "contacts":
+            print(json.dumps(measure_contacts(Path(rest[0]))))
         else:
             print(json.dumps(measure_serving(Path(rest[0]))))
         return
@@ -328,19 +335,21 @@ def main() -> None:
         found["loading"] = {kind: _in_a_process("loading", str(chosen.rows), kind) for kind in ("clean", "damaged")}
     if "refresh" in names:
         found["refresh"] = measure_refresh([])
-    if "serving" in names:
+    if {"serving", "contacts"} & set(names):
         home = chosen.home or Path(tempfile.mkdtemp()) / "home"
         if chosen.home is None:
             _csatlas(home, "demo")
             _csatlas(home, "refresh")
-        found["serving"] = _in_a_process("serving", str(home))
+        for name in ("serving", "contacts"):
+            if name in names:
+                found[name] = _in_a_process(name, str(home))
         if chosen.home is None:
             shutil.rmtree(home.parent)
     if "scale" in names:
         customers = max(5_000, chosen.calls // 60)
         found["scale"] = measure_refresh(
             ["--calls", str(chosen.calls), "--tickets", str(chosen.tickets), "--customers", str(customers)],
-            serving=True,
+            further=("serving", "contacts"),
         )
     print(json.dumps(found, indent=1))
 
