@@ -303,9 +303,10 @@ def test_the_way_through_the_menu(marts: duckdb.DuckDBPyConnection, snapshot: Pa
 
 def test_who_is_rostered_for_a_queue(snapshot: Path) -> None:
     """A1 answered mostly from `service`; A2 as often from three queues, of which `service` is the first by name."""
+    of_the_day = (date(2026, 3, 2), date(2026, 3, 2))
     with closing(open_snapshot(snapshot)) as opened_snapshot:
-        found = queues.queue_half_hours(opened_snapshot, "service", date(2026, 3, 2), date(2026, 3, 2))
-        nobody = queues.queue_half_hours(opened_snapshot, "vip", date(2026, 3, 2), date(2026, 3, 2))
+        found = queues.queue_half_hours(opened_snapshot, "service", *of_the_day, within_seconds=20)
+        nobody = queues.queue_half_hours(opened_snapshot, "vip", *of_the_day, within_seconds=20)
     rows = found.select("half_hour", "calls", "answered", "abandoned", "handled", "rostered_seconds").rows()
     assert rows == [("09:00", 0, 0, 0, 0, 3600), ("09:30", 0, 0, 0, 0, 1800), ("16:00", 10, 8, 1, 7, 0)], (
         "one call lacks its end"
