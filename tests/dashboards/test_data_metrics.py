@@ -148,6 +148,9 @@ def _value_of_rows(snapshot: Snapshot, metrics: dict[str, Metric], metric: Metri
         except ZeroDivisionError:
             return None  # nothing by nothing is no number
     parts = _of_rows(snapshot, metric, filters)
+    if any(part.ignores for part in metric.parts):
+        # Nothing of a whole that is not empty is a share of 0, where without a whole it would be no number.
+        parts["numerator"] = parts["numerator"] or 0.0
     if metric.type == "ratio":
         return (
             parts["numerator"] / parts["denominator"]
