@@ -174,7 +174,7 @@ def cool_down(settings: Settings) -> None:
 
 
 def plan_of(settings: Settings, *, full: bool = False) -> BuildPlan:
-    """What the next build has to do ([build_plan.plan_build][])."""
+    """What the next build has to do (`build_plan.plan_build`)."""
     return plan_build(settings, ensure_manifest(settings), _variables(settings), full=full)
 
 
@@ -202,7 +202,7 @@ def run_build(settings: Settings, plan: BuildPlan, *, full: bool, tell: Callable
     selected = [] if plan.chosen is None else ["--select", *plan.chosen, "--indirect-selection", "empty"]
     arguments = [*_QUIETLY, "build", *dbt_flags(settings), *selected, *(["--full-refresh"] if full else [])]
     waiting = _waiting.get(settings.home)
-    if waiting is not None and waiting.digest != project_digest(settings):
+    if waiting is not None and (waiting.process.poll() is not None or waiting.digest != project_digest(settings)):
         cool_down(settings)
     warm_up(settings)
     with log.open("w", encoding="utf-8", buffering=1) as file, _waiting.pop(settings.home).process as process:

@@ -131,3 +131,15 @@ def test_changed_project_files_reach_a_dbt_that_was_waiting(project: ShopProject
     finally:
         model.write_text(text, encoding="utf-8")
         warehouse.cool_down(project.settings)
+
+
+def test_a_dbt_that_died_while_it_waited_is_replaced(project: ShopProject) -> None:
+    project.build()
+    warehouse.warm_up(project.settings)
+    waiting = warehouse._waiting[project.settings.home].process
+    waiting.kill()
+    waiting.wait()
+    with duckdb.connect(str(project.settings.warehouse_path)) as connection:
+        connection.execute("drop table marts.dim_calendar")
+    chosen = project.build().chosen
+    assert chosen is not None and "dim_calendar" in chosen
