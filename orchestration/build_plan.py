@@ -14,6 +14,8 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,8 @@ _FINGERPRINTED_CONFIG = ("materialized", "meta", "incremental_strategy", "contra
 _BUILT = ("model", "seed", "test")
 GOOD = ("success", "pass", "warn")
 _KEPT = ("unique_id", "status", "execution_time", "failures", "message")
+_MODELLING = Path(__file__).parent / "modelling"
+_LIBRARIES_OF_MODELS = ("numpy", "polars", "scikit-learn", "scipy")
 
 
 @dataclass(frozen=True)
@@ -79,13 +83,23 @@ def lookup_digests(manifest: Mapping[str, Any], raw: duckdb.DuckDBPyConnection) 
     return digests
 
 
+@cache
+def modelling_digest() -> str:
+    """Digest of everything that a Python model may call: the modules of `orchestration.modelling` and their libraries."""
+    digest = hashlib.sha256(" ".join(f"{name}={version(name)}" for name in _LIBRARIES_OF_MODELS).encode())
+    for path in sorted(_MODELLING.glob("*.py")):
+        digest.update(f"{path.name}\0".encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
 def fingerprints(
     manifest: Mapping[str, Any],
     home_id: str,
     lookups: Mapping[str, str] | None = None,
     variables: Mapping[str, Any] | None = None,
 ) -> dict[str, str]:
-    """Fingerprint of each model, seed and test: its SQL, contract and macros, and those of everything above it.
+    """Fingerprint of each model, seed and test: its code, contract and macros, and those of everything above it.
 
     Args:
         manifest: parsed manifest.json.
@@ -141,6 +155,7 @@ def fingerprints(
             text,
             *values,
             *(json.dumps(part, sort_keys=True) for part in of_test),
+            *([modelling_digest()] if node.get("language") == "python" else []),
             *((lookups or {}).get(name, "") for name in config.get("meta", {}).get("lookups", [])),
             *(fingerprint(parent) for parent in sorted(node["depends_on"].get("nodes", [])) if parent in nodes),
         ]
