@@ -19,11 +19,12 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import polars as pl
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -134,9 +135,17 @@ class Blocks:
     def resampled(self, replicates: int, seed: int) -> Floats:
         """Products of bootstrap samples, shape (replicates, 1 + columns, 1 + columns)."""
         count = len(self.products)
-        draws = np.random.default_rng(seed).multinomial(count, np.full(count, 1.0 / count), size=replicates)
         flat = self.products.reshape(count, -1)
-        return np.asarray(draws.astype(np.float64) @ flat).reshape(replicates, *self.products.shape[1:])
+        return np.asarray(draws_of(count, replicates, seed) @ flat).reshape(replicates, *self.products.shape[1:])
+
+
+@lru_cache(maxsize=8)
+def draws_of(blocks: int, replicates: int, seed: int) -> Floats:
+    """How often each block is drawn in each replicate, shape (replicates, blocks); read only."""
+    drawn = np.random.default_rng(seed).multinomial(blocks, np.full(blocks, 1.0 / blocks), size=replicates)
+    found = drawn.astype(np.float64)
+    found.setflags(write=False)
+    return found
 
 
 def block_of_cluster(clusters: Integers, seed: int = SEED, most: int = BLOCKS) -> tuple[Integers, int]:
@@ -151,10 +160,9 @@ def block_of_cluster(clusters: Integers, seed: int = SEED, most: int = BLOCKS) -
     return dealt[clusters], blocks
 
 
-def blocks_of(columns: Floats, clusters: Integers, seed: int = SEED) -> Blocks:
-    """Products by block of the columns, shape (n, columns), best centred and scaled before."""
+def blocks_of(columns: Floats, block: Integers, count: int) -> Blocks:
+    """Products by block of the columns, shape (n, columns), best centred and scaled before; block: number of each row's, 0 to count - 1."""
     width = columns.shape[1]
-    block, count = block_of_cluster(clusters, seed)
     order = np.argsort(block, kind="stable")
     bounds = np.searchsorted(block[order], np.arange(count + 1))
     products = np.zeros((count, width + 1, width + 1))
@@ -313,11 +321,11 @@ def fit_drivers(
     centre, spread = table.mean(axis=0), table.std(axis=0)
     table -= centre
     table /= spread
-    blocks = blocks_of(table, group, seed)
+    blocks = blocks_of(table, *block_of_cluster(group, seed))
     cross = centred(blocks.products.sum(axis=0))
     beta, errors, identified = _robust(table, cross, group, count)
     degrees = max(min(count - 1, used - width - 1), 1)
-    margin = float(student.ppf(0.5 + confidence / 2, degrees)) * errors
+    margin = float(stdtrit(degrees, 0.5 + confidence / 2)) * errors
     shares = lmg_shares(cross, sizes)
     drawn = lmg_shares(centred(blocks.resampled(replicates, seed)), sizes)
     tail = (1 - confidence) / 2

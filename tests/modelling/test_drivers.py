@@ -243,7 +243,7 @@ def test_blocks_draw_like_rows() -> None:
     """20,000 rows in 1000 blocks: the spread of a resampled mean is that of the mean."""
     rng = np.random.default_rng(12)
     values = rng.normal(size=(20_000, 1))
-    products = drivers.blocks_of(values, np.arange(20_000)).products
+    products = drivers.blocks_of(values, *drivers.block_of_cluster(np.arange(20_000))).products
     assert products[:, 0, 0].sum() == 20_000
     assert len(products) == 1000
     drawn = drivers.Blocks(products).resampled(2000, 1)
