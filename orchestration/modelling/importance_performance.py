@@ -175,10 +175,10 @@ def quadrants_of(
     lines = []
     for values in (importance, performance):
         kept = np.where(placed, values, np.nan)
-        alone = ~placed.any(axis=-1)
-        kept = np.where(alone[..., None], 0.0, kept)
+        alone = ~np.any(placed, axis=-1, keepdims=True)
+        kept = np.where(alone, 0.0, kept)
         line = np.nanmean(kept, axis=-1) if cross_hairs == "mean" else np.nanmedian(kept, axis=-1)
-        lines.append(np.where(alone, np.nan, line))
+        lines.append(np.where(alone[..., 0], np.nan, line))
     # A hair's breadth for sums of doubles: what lies on the line counts as above it.
     important = importance >= lines[0][..., None] - 1e-9
     good = performance >= lines[1][..., None] - 1e-9
