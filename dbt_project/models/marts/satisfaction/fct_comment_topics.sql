@@ -18,7 +18,7 @@ with answers as (
 select
     topics.source,
     topics.response_id,
-    topics.topic,
+    topics.topic as comment_topic,
     responses.survey_id,
     responses.customer_key,
     responses.org_unit_id,
