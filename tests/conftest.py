@@ -15,8 +15,18 @@ import pytest
 
 from orchestration.settings import PROJECT_ROOT, Settings
 
+_TOGETHER = {"acceptance", "e2e"}
+"""Folders whose tests share a home that is dear to make: one worker runs them all."""
+
 CSATLAS = Path(sys.executable).with_name("csatlas")
 LAST_DAY = "2026-09-30"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With several workers (`-n`), the tests of a file stay together: they share what its fixtures made."""
+    for item in items:
+        folder = item.path.parent.name
+        item.add_marker(pytest.mark.xdist_group(folder if folder in _TOGETHER else str(item.path)))
 
 
 def csatlas(home: Path, *arguments: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:

@@ -2,7 +2,20 @@
 
 -- `score_100` puts every scale on 0 to 100 with high = good. A blank code is no answer, whatever number it is.
 select
-    answers.*,
+    answers.source,
+    answers.response_id,
+    answers.question_id,
+    answers.question_role,
+    answers.construct,
+    answers.item,
+    answers.question_text,
+    answers.responded_at,
+    answers.answer_value,
+    answers.answer_text,
+    answers.blank_kind,
+    answers.scale_min,
+    answers.scale_max,
+    answers.higher_is_better,
     answers.answer_value is not null and answers.blank_kind is null as is_valid,
     case
         when answers.blank_kind is null

@@ -25,7 +25,10 @@ followed as (
 judged as (
     select
         followed.*,
-        coalesce({{ seconds_between('cast(followed.occurred_on as timestamp)', 'cast(followed.next_purchase_on as timestamp)') }} <= {{ threshold('return_window') }}, false) as is_in_window,
+        coalesce(
+            {{ seconds_between('cast(followed.occurred_on as timestamp)', 'cast(followed.next_purchase_on as timestamp)') }} <= {{ threshold('return_window') }},
+            false
+        ) as is_in_window,
         {{ seconds_between('cast(followed.occurred_on as timestamp)', 'cast(followed.last_known_on as timestamp)') }} >= {{ threshold('return_window') }} as is_window_over
     from followed
 )

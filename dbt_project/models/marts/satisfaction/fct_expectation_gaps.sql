@@ -80,7 +80,7 @@ select
     compared.disconfirmation_100,
     case
         when compared.disconfirmation_100 > {{ threshold('disconfirmation_margin') }} then 'better'
-        when compared.disconfirmation_100 < - {{ threshold('disconfirmation_margin') }} then 'worse'
+        when compared.disconfirmation_100 + {{ threshold('disconfirmation_margin') }} < 0 then 'worse'
         else 'as_expected'
     end as disconfirmation_kind,
     gaps.weighted_gap_100,

@@ -18,7 +18,7 @@ methods as (
     select
         year_begin,
         method,
-        count(*) as provinces
+        count(*) over (partition by year_begin) as methods
     from judged
     group by year_begin, method
     having count(*) >= 2
@@ -28,7 +28,7 @@ usable as (
     select
         judged.*,
         count(*) over (partition by judged.year_begin, judged.province_id)
-        = (select count(*) from methods as all_methods where all_methods.year_begin = judged.year_begin) as is_compared
+        = methods.methods as is_compared
     from judged
     inner join methods on judged.year_begin = methods.year_begin and judged.method = methods.method
 ),

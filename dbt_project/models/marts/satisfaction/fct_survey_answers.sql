@@ -2,8 +2,7 @@
 
 -- The bounds of promoters and of satisfied answers stand here once.
 with answers as (
-    select answers.*
-    from {{ ref('int_answer_scores') }} as answers
+    select * from {{ ref('int_answer_scores') }}
 ),
 
 -- The ticket that a response is about, by its own record or its invitation. A survey names a ticket without saying whose; an id that two help
