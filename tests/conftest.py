@@ -22,6 +22,7 @@ CSATLAS = Path(sys.executable).with_name("csatlas")
 LAST_DAY = "2026-09-30"
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """With several workers (`-n`), the tests of a file stay together: they share what its fixtures made."""
     for item in items:
