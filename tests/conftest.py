@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from orchestration.settings import PROJECT_ROOT, Settings
 
@@ -22,12 +23,18 @@ CSATLAS = Path(sys.executable).with_name("csatlas")
 LAST_DAY = "2026-09-30"
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With several workers (`-n`), the tests of a file stay together: they share what its fixtures made."""
-    for item in items:
-        folder = item.path.parent.name
-        item.add_marker(pytest.mark.xdist_group(folder if folder in _TOGETHER else str(item.path)))
+class _ByHome(LoadScopeScheduling):  # type: ignore[misc]
+    """With several processes (`-n`), the tests of a file stay together, for they share what its fixtures made; so do those of `_TOGETHER`."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.split("::")[0]
+        folder = Path(file).parent.name
+        return folder if folder in _TOGETHER else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    """Called by pytest-xdist in the process that hands out the tests."""
+    return _ByHome(config, log)
 
 
 def csatlas(home: Path, *arguments: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
