@@ -1,3 +1,4 @@
+{%- set topics = comment_topics('text', 'text_language') %}
 -- Which topics the comment of a response has. The text itself stays where it is: only the topics leave this query.
 with comments as (
     select
@@ -13,7 +14,6 @@ with comments as (
     where _status = 'used' and trim(coalesce(comment, '')) <> ''
 ),
 
-{%- set topics = comment_topics('text', 'text_language') %}
 found as (
     {%- for topic in topics %}
     select

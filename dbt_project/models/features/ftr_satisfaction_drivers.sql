@@ -50,6 +50,18 @@ asked as (
     where named.about_kind in ('call', 'ticket') and named.about_id is not null
 ),
 
+by_customer as (
+    select
+        named.source,
+        named.response_id,
+        named.customer_key,
+        named.responded_at,
+        scored.csat_score
+    from named
+    inner join scored on named.source = scored.source and named.response_id = scored.response_id
+    where named.customer_key is not null
+),
+
 -- Earlier answers of the same customer; answers of one moment do not know each other.
 earlier as (
     select
@@ -58,14 +70,7 @@ earlier as (
         avg(csat_score) over (
             partition by customer_key order by responded_at groups between unbounded preceding and 1 preceding
         ) as earlier_satisfaction
-    from (
-        select
-            named.*,
-            scored.csat_score
-        from named
-        inner join scored on named.source = scored.source and named.response_id = scored.response_id
-        where named.customer_key is not null
-    )
+    from by_customer
 ),
 
 -- A survey names a call or ticket without saying whose; an id that two systems have names none, unless one of them is the survey's own.
@@ -74,7 +79,11 @@ calls as (
         calls.*,
         count(*) over (partition by calls.call_id) as systems
     from {{ ref('fct_calls') }} as calls
-    where calls.call_id in (select asked.about_id from asked where asked.about_kind = 'call')
+    where
+        calls.call_id in (
+            select asked.about_id from asked
+            where asked.about_kind = 'call'
+        )
 ),
 
 tickets as (
@@ -82,7 +91,11 @@ tickets as (
         tickets.*,
         count(*) over (partition by tickets.ticket_id) as systems
     from {{ ref('int_ticket_facts') }} as tickets
-    where tickets.ticket_id in (select asked.about_id from asked where asked.about_kind = 'ticket')
+    where
+        tickets.ticket_id in (
+            select asked.about_id from asked
+            where asked.about_kind = 'ticket'
+        )
 ),
 
 call_contacts as (
@@ -173,19 +186,19 @@ contacts as (
     select
         subjects.source,
         subjects.response_id,
-        subjects.ticket_source,
-        subjects.ticket_id,
-        concat('ticket:', subjects.ticket_id),
-        coalesce(steps.assignee, subjects.agent_id),
-        subjects.org_unit_id,
-        subjects.product_line,
-        subjects.created_at,
-        null,
-        case when steps.first_reply_at >= subjects.created_at then {{ seconds_between('subjects.created_at', 'steps.first_reply_at') }} / 3600.0 end,
-        case when steps.solved_at >= subjects.created_at then {{ seconds_between('subjects.created_at', 'steps.solved_at') }} / 86400.0 end,
-        case when steps.is_handed_over then true when steps.was_assigned then false end,
-        coalesce(steps.is_reopened, false),
-        coalesce(subjects.ticket_kind = 'complaint', false),
+        subjects.ticket_source as contact_source,
+        subjects.ticket_id as about_id,
+        concat('ticket:', subjects.ticket_id) as contact_id,
+        coalesce(steps.assignee, subjects.agent_id) as agent_id,
+        subjects.org_unit_id as contact_unit_id,
+        subjects.product_line as contact_product_line,
+        subjects.created_at as contact_at,
+        null as queue_wait_minutes,
+        case when steps.first_reply_at >= subjects.created_at then {{ seconds_between('subjects.created_at', 'steps.first_reply_at') }} / 3600.0 end as first_reply_hours,
+        case when steps.solved_at >= subjects.created_at then {{ seconds_between('subjects.created_at', 'steps.solved_at') }} / 86400.0 end as resolution_days,
+        case when steps.is_handed_over then true when steps.was_assigned then false end as is_transferred,
+        coalesce(steps.is_reopened, false) as is_known_unsolved,
+        coalesce(subjects.ticket_kind = 'complaint', false) as is_complaint,
         breaches.is_sla_breached
     from ticket_subjects as subjects
     left join steps on subjects.source = steps.source and subjects.response_id = steps.response_id
@@ -254,8 +267,8 @@ troubles as (
         on
             contacts.contact_at >= events.started_at
             and (events.ended_at is null or contacts.contact_at < events.ended_at)
-            and (events.product_line is null or events.product_line = contacts.contact_product_line)
-            and (events.org_unit_id is null or events.org_unit_id = contacts.contact_unit_id or contains(units.path, concat('/', events.org_unit_id, '/')))
+            and coalesce(events.product_line, contacts.contact_product_line, '') = coalesce(contacts.contact_product_line, '')
+            and (events.org_unit_id is null or contacts.contact_unit_id = events.org_unit_id or contains(units.path, concat('/', events.org_unit_id, '/')))
     where events._status = 'used' and events.event_kind in ('outage', 'fault', 'bad_period')
     group by contacts.source, contacts.response_id
 ),

@@ -1,4 +1,4 @@
-def model(dbt, session):  # noqa: D103 - described in the .yml beside it
+def model(dbt, session):
     from orchestration.modelling.drivers import satisfaction_drivers
 
     dbt.config(materialized="table")
