@@ -115,10 +115,10 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> ShopProject:
         project.deliver(name, "\n".join(lines) + "\n", source="crm")
     responses = ["response_id,survey_id,survey_type,contact_type,contact_id,recipient_id,mode,unit_code,product,language,submitted_at,comment"]  # fmt: skip
     answers = ["response_id,survey_id,question_id,value,submitted_at"]
-    for name, about, number, customer, language, satisfied, solved, comment, at in ANSWERS:
+    for name, about, number, customer, language, satisfied, told, comment, at in ANSWERS:
         when = _new_york(at)
         responses.append(f'{name},S1,csat,{about},{number},{customer},sms,C-1,mobile,{language},{when},"{comment}"')
-        answers += [f"{name},S1,Q1,{satisfied},{when}", f"{name},S1,Q2,{solved},{when}", f"{name},S1,Q3,{6 - satisfied},{when}"]  # fmt: skip
+        answers += [f"{name},S1,Q1,{satisfied},{when}", f"{name},S1,Q2,{told},{when}", f"{name},S1,Q3,{6 - satisfied},{when}"]  # fmt: skip
     questions = [
         "survey_id,question_id,role,construct,item_no,text_en,text_zh,scale_min,scale_max,reversed,blank_codes",
         "S1,Q1,csat,,1,How satisfied are you?,,1,5,N,11;99", "S1,Q2,resolved,,2,Was it solved?,,0,1,N,99",

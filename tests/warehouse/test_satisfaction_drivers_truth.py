@@ -36,7 +36,16 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert made.returncode == 0, made.stdout + made.stderr
     settings = Settings(home=home)
     load_inbox(settings, load_declarations(), "load-1")
-    built = csatlas(home, "dbt", "build", "--select", "+fct_satisfaction_drivers", "+fct_importance_performance")
+    built = csatlas(
+        home,
+        "dbt",
+        "build",
+        "--select",
+        "+fct_satisfaction_drivers",
+        "+fct_importance_performance",
+        "--exclude-resource-type",
+        "test",
+    )
     assert built.returncode == 0, built.stdout[-4000:]
     return home
 
