@@ -34,7 +34,7 @@ SEED = 20_080_501
 """Of the assignment to blocks and the bootstrap draws; part of the result, so it is recorded here."""
 MOST_FACTORS = 15
 """2^15 models of one matrix are a moment; each further factor doubles time and memory of the bootstrap."""
-BLOCKS = 1000
+BLOCKS = 500
 REPLICATES = 200
 _NOTHING_LEFT = 1e-9
 """Share of a column's variance below which it is a combination of the columns before it."""
@@ -77,21 +77,21 @@ def explained_by_subset(cross: ArrayLike, groups: Sequence[int] | None = None) -
     if len(sizes) > MOST_FACTORS:
         raise ValueError(f"{len(sizes)} factors: at most {MOST_FACTORS}")
     total = matrix[..., -1, -1]
-    original = np.diagonal(matrix, axis1=-2, axis2=-1)[..., None, :]
-    state = matrix[..., None, :, :]
+    # Rows and columns first, subsets last: the matrices shrink while the subsets double, and long inner loops are what is fast.
+    state = np.moveaxis(matrix, (-2, -1), (0, 1))[..., None]
+    original = np.diagonal(matrix, axis1=-2, axis2=-1)[..., None]
     done = 0
     for size in sizes:
-        struck = state[..., size:, size:]
         swept = state
         for column in range(size):
-            pivot = swept[..., 0, 0]
-            counts = pivot > _NOTHING_LEFT * original[..., done + column]
+            pivot = swept[0, 0]
+            counts = pivot > _NOTHING_LEFT * original[..., done + column, :]
             factor = np.where(counts, 1.0 / np.where(counts, pivot, 1.0), 0.0)
-            row = swept[..., 0, 1:]
-            swept = swept[..., 1:, 1:] - (row * factor[..., None])[..., :, None] * row[..., None, :]
-        state = np.concatenate([struck, swept], axis=-3)
+            row = swept[0, 1:]
+            swept = swept[1:, 1:] - (row * factor)[:, None] * row[None, :]
+        state = np.concatenate([state[size:, size:], swept], axis=-1)
         done += size
-    left = state[..., 0, 0]
+    left = state[0, 0]
     varies = total > 0
     r_squared = 1.0 - left / np.where(varies, total, 1.0)[..., None]
     return np.where(varies[..., None], np.clip(r_squared, 0.0, 1.0), 0.0)
@@ -106,18 +106,22 @@ def lmg_shares(cross: ArrayLike, groups: Sequence[int] | None = None) -> Floats:
         shape (..., p); never negative, and they sum to the R² of all factors.
     """
     by_subset = explained_by_subset(cross, groups)
-    factors = by_subset.shape[-1].bit_length() - 1
-    subsets = np.arange(by_subset.shape[-1])
-    others = np.bitwise_count(subsets).astype(np.int64)
-    shares = np.empty((*by_subset.shape[:-1], factors))
+    return np.asarray(by_subset @ _weights_of_subsets(by_subset.shape[-1].bit_length() - 1))
+
+
+@lru_cache(maxsize=MOST_FACTORS + 1)
+def _weights_of_subsets(factors: int) -> Floats:
+    """Weight of each subset's R² in each factor's share, shape (2^p, p): k! (p - 1 - k)! / p! with k other factors in it, negative without the factor."""
+    subsets = np.arange(1 << factors)
+    sizes = np.bitwise_count(subsets).astype(np.int64)
     orders = math.factorial(factors)
-    weights = np.array([math.factorial(k) * math.factorial(factors - 1 - k) / orders for k in range(factors)])
+    gain = np.array([math.factorial(k) * math.factorial(factors - 1 - k) / orders for k in range(factors)])
+    found = np.empty((1 << factors, factors))
     for factor in range(factors):
-        without = subsets[(subsets >> factor) & 1 == 0]
-        shares[..., factor] = (by_subset[..., without | (1 << factor)] - by_subset[..., without]) @ weights[
-            others[without]
-        ]
-    return shares
+        inside = (subsets >> factor) & 1 == 1
+        found[:, factor] = np.where(inside, gain[np.maximum(sizes - 1, 0)], -gain[np.minimum(sizes, factors - 1)])
+    found.setflags(write=False)
+    return found
 
 
 @dataclass(frozen=True)

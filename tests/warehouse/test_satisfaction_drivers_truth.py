@@ -129,7 +129,7 @@ def test_calls_that_cannot_be_complaints_say_so(marts: duckdb.DuckDBPyConnection
 
 def test_shares_sum_to_what_is_explained(marts: duckdb.DuckDBPyConnection) -> None:
     rows = marts.execute(
-        "select population, factor_set, period_start, sum(share), any_value(r_squared), sum(share_of_explained) from fct_satisfaction_drivers"
+        "select population, factor_set, period_kind, period_start, sum(share), any_value(r_squared), sum(share_of_explained) from fct_satisfaction_drivers"
         " where r_squared is not null group by all"
     ).fetchall()
     assert len(rows) >= 15
