@@ -117,7 +117,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> ShopProject:
     answers = ["response_id,survey_id,question_id,value,submitted_at"]
     for name, about, number, customer, language, satisfied, told, comment, at in ANSWERS:
         when = _new_york(at)
-        responses.append(f'{name},S1,csat,{about},{number},{customer},sms,C-1,mobile,{language},{when},"{comment}"')
+        unit = "" if name in ("R9", "R10") else "C-1"
+        responses.append(f'{name},S1,csat,{about},{number},{customer},sms,{unit},mobile,{language},{when},"{comment}"')
         answers += [f"{name},S1,Q1,{satisfied},{when}", f"{name},S1,Q2,{told},{when}", f"{name},S1,Q3,{6 - satisfied},{when}"]  # fmt: skip
     questions = [
         "survey_id,question_id,role,construct,item_no,text_en,text_zh,scale_min,scale_max,reversed,blank_codes",

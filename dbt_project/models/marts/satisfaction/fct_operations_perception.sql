@@ -50,6 +50,7 @@ together as (
 )
 
 select
+    concat_ws('|', responded_on, source, coalesce(org_unit_id, ''), about_kind, customer_kind, channel, touch_point, product_line, fact, {{ or_unknown('band') }}) as slice_id,
     source,
     org_unit_id,
     about_kind,
