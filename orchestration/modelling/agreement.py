@@ -275,12 +275,10 @@ def _coefficients(group: pl.DataFrame, least: int) -> dict[str, Coefficient]:
     found = {name: _too_few(group.height) for name in OF_VERDICTS}
     found |= {name: _too_few(points.height) for name in OF_POINTS} if points.height else {}
     if group.height >= least:
-        verdicts = cross_table(*(group[f"verdict_{number}"].cast(pl.Int8).to_numpy() for number in (1, 2)), [0, 1])
-        found["percent_agreement"], found["kappa"], found["ac1"] = (
-            percent_agreement(verdicts),
-            kappa(verdicts),
-            gwet(verdicts),
-        )
+        first, second = (group[f"verdict_{number}"].cast(pl.Int8).to_numpy() for number in (1, 2))
+        verdicts = cross_table(first, second, [0, 1])
+        found["percent_agreement"] = percent_agreement(verdicts)
+        found["kappa"], found["ac1"] = kappa(verdicts), gwet(verdicts)
     if points.height >= least:
         first, second = (points[f"share_{number}"].round(6).to_numpy() for number in (1, 2))
         categories = np.unique(np.concatenate([first, second]))

@@ -117,7 +117,8 @@ def test_the_interval_covers_the_truth_as_often_as_it_says() -> None:
 
 
 def test_a_reviewer_who_always_says_the_same() -> None:
-    for table in ([[30, 0], [0, 0]], [[27, 3], [0, 0]], [[27, 0], [3, 0]]):
+    constant: list[list[list[int]]] = [[[30, 0], [0, 0]], [[27, 3], [0, 0]], [[27, 0], [3, 0]]]
+    for table in constant:
         found = kappa(table)
         assert (found.value, found.low, found.standard_error, found.reason) == (None, None, None, "constant_reviewer")
         assert gwet(table).value is not None and gwet(table).reason is None

@@ -34,7 +34,7 @@ MIXED = {(1, "phone", "bill"): 13, (1, "chat", "bill"): 4, (2, "phone", "bill"):
 
 
 def test_each_contact_has_the_same_chance() -> None:
-    candidates, draws = _candidates(MIXED), 4000
+    candidates, draws = _candidates(MIXED), 1500
     counted = Counter(
         contact for seed in range(draws) for contact in draw_contacts(candidates, MONTH, seed)["contact_id"]
     )
@@ -47,7 +47,7 @@ def test_each_contact_has_the_same_chance() -> None:
 
 def test_within_a_stratum_the_draw_is_uniform() -> None:
     # One contact of one stratum: its place is the multinomial of a fair die.
-    candidates, draws = _candidates({(1, "phone", "bill"): 12}, wanted=1), 6000
+    candidates, draws = _candidates({(1, "phone", "bill"): 12}, wanted=1), 2400
     counted = Counter(draw_contacts(candidates, MONTH, seed)["contact_id"].item() for seed in range(draws))
     assert stats.chisquare([counted[name] for name in candidates["contact_id"]]).pvalue > 0.001
     # And so are pairs of two: no contact clings to another.

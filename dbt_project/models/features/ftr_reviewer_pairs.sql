@@ -15,6 +15,11 @@ with sheets as (
     qualify count(*) over (partition by contact_kind, contact_id, agent_id) > 1
 ),
 
+bound_of_sheets as (
+    select max(weak_below) as weak_below from {{ ref('quality_items') }}
+    where item = '*'
+),
+
 said as (
     select
         sheets.*,
@@ -28,9 +33,10 @@ said as (
     select
         sheets.*,
         'all' as item,
-        score_share as share,
-        score_share < (select i.weak_below from {{ ref('quality_items') }} as i where i.item = '*') as verdict
+        sheets.score_share as share,
+        sheets.score_share < bound_of_sheets.weak_below as verdict
     from sheets
+    cross join bound_of_sheets
     union all
     select
         sheets.*,

@@ -1,3 +1,6 @@
+{% set closeness = sort_key([
+    's.agent_role = asked.agent_role', 'length(s.agent_role)', 's.org_unit_id = asked.org_unit_id', 'length(s.org_unit_id)', "coalesce(s.valid_from, date '1970-01-01')"
+]) %}
 -- Who handled nothing in a month (leave, training, other work) has no row in it, and is in no base.
 with contacts as (
     select * from {{ ref('fct_reviewable_contacts') }}
@@ -66,8 +69,8 @@ goals as (
         asked.agent_role,
         asked.org_unit_id,
         asked.handled_month,
-        {{ last_value_of('s.minimum', sort_key(['s.agent_role = asked.agent_role', 'length(s.agent_role)', 's.org_unit_id = asked.org_unit_id', 'length(s.org_unit_id)', "coalesce(s.valid_from, date '1970-01-01')"])) }} as minimum,
-        {{ last_value_of('s.target', sort_key(['s.agent_role = asked.agent_role', 'length(s.agent_role)', 's.org_unit_id = asked.org_unit_id', 'length(s.org_unit_id)', "coalesce(s.valid_from, date '1970-01-01')"])) }} as target
+        {{ last_value_of('s.minimum', closeness) }} as minimum,
+        {{ last_value_of('s.target', closeness) }} as target
     from asked
     inner join {{ ref('quality_coverage') }} as s
         on

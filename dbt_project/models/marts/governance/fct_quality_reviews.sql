@@ -7,6 +7,11 @@ bounds as (
     select * from {{ ref('quality_items') }}
 ),
 
+bound_of_others as (
+    select max(weak_below) as weak_below from bounds
+    where item = '*'
+),
+
 judged as (
     select
         items.source,
@@ -15,8 +20,9 @@ judged as (
         items.score,
         items.max_score,
         coalesce(items.score is not null and items.max_score > 0, false) as is_scored,
-        coalesce(own.weak_below, (select b.weak_below from bounds as b where b.item = '*')) as weak_below
+        coalesce(own.weak_below, bound_of_others.weak_below) as weak_below
     from items
+    cross join bound_of_others
     left join bounds as own on items.item = own.item
 )
 
@@ -49,6 +55,7 @@ select
     sheets.is_orphan_contact,
     sheets.reviewed_at,
     sheets.reviewed_on,
+    sheets.counted_on,
     sheets.counted_month
 from judged
 inner join {{ ref('fct_quality_sheets') }} as sheets on judged.source = sheets.source and judged.review_id = sheets.review_id

@@ -28,6 +28,11 @@ sheets as (
     group by source, review_id
 ),
 
+sheet_sizes as (
+    select count(*) as items_on_sheet from {{ ref('quality_items') }}
+    where is_on_sheet and item <> '*'
+),
+
 -- A review names a contact without saying whose; an id that two systems have names none.
 contacts as (
     select
@@ -66,7 +71,12 @@ joined as (
         agents.agent_id is null as is_orphan_agent,
         coalesce(sheets.org_unit_id, agents.org_unit_id) as unit_id,
         row_number() over (
-            partition by sheets.source, sheets.contact_kind, coalesce(sheets.contact_id, concat('review:', sheets.review_id)), sheets.agent_id, coalesce(sheets.reviewer_id, concat('review:', sheets.review_id))
+            partition by
+                sheets.source,
+                sheets.contact_kind,
+                sheets.agent_id,
+                coalesce(sheets.contact_id, concat('review:', sheets.review_id)),
+                coalesce(sheets.reviewer_id, concat('review:', sheets.review_id))
             order by sheets.reviewed_at desc, sheets.review_id desc
         ) as newest
     from sheets
@@ -105,7 +115,7 @@ select
     {{ or_unknown('judged.channel') }} as channel,
     {{ or_unknown('judged.topic') }} as topic,
     cast(judged.items_scored as integer) as items_scored,
-    cast((select count(*) from {{ ref('quality_items') }} as s where s.is_on_sheet and s.item <> '*') - judged.sheet_items_scored as integer) as items_missing,
+    cast(sheet_sizes.items_on_sheet - judged.sheet_items_scored as integer) as items_missing,
     judged.score,
     judged.max_score,
     judged.score / nullif(judged.max_score, 0) as score_share,
@@ -119,6 +129,8 @@ select
     judged.contact_ended_at,
     judged.reviewed_at,
     {{ local_day('judged.reviewed_at', 'units.time_zone') }} as reviewed_on,
+    coalesce(judged.handled_on, {{ local_day('judged.reviewed_at', 'units.time_zone') }}) as counted_on,
     cast(date_trunc('month', coalesce(judged.handled_on, {{ local_day('judged.reviewed_at', 'units.time_zone') }})) as date) as counted_month
 from judged
+cross join sheet_sizes
 left join {{ ref('dim_org_units') }} as units on judged.unit_id = units.org_unit_id
