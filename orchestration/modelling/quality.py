@@ -4,6 +4,7 @@ Belongs here: estimates from a few reviews. Does not belong here: which reviews 
 
 Sources: W. G. Cochran, *Sampling Techniques*, 3rd ed. 1977, 6.4 (standard error of a ratio); M. Mogstad, J. P. Romano, A. Shaikh and D. Wilhelm, "Inference
 for Ranks", *Review of Economic Studies* 2024 (places that the data allow); B. L. Welch, *Biometrika* 34, 1947 (difference of two means with unequal variances);
+R. M. Bell and D. F. McCaffrey, "Bias reduction in standard errors for linear regression with multi-stage samples", *Survey Methodology* 28, 2002;
 J. D. Angrist and J.-S. Pischke, *Mostly Harmless Econometrics*, 2009, chapter 5 (difference in differences, and the adjustment for the value before).
 """
 
@@ -144,7 +145,7 @@ def training_effects(sides: pl.DataFrame) -> pl.DataFrame:
 
     One agent is one observation (its mean before and after), so reviews of one agent are not taken for independent ones. An agent who had another training of
     the item in the time compared, or too few reviews, is left out. `adjusted_effect` compares agents of equal score before (regression of the score after on
-    the score before and the training, HC2 standard errors): where the weakest were chosen for the training, part of their gain is a return to the mean,
+    the score before and the training, HC2 standard errors, degrees of freedom by Bell and McCaffrey): where the weakest were chosen for the training, part of their gain is a return to the mean,
     which the plain difference counts as an effect.
 
     Args:
@@ -209,6 +210,10 @@ def _adjusted(before: Floats, after: Floats, trained: NDArray[np.bool_]) -> tupl
     leverage = np.einsum("ij,jk,ik->i", x, inverse, x)
     squares = (after - x @ weights) ** 2 / np.maximum(1 - leverage, 1e-12)
     variance = float((inverse @ (x.T * squares) @ x @ inverse)[2, 2])
-    half = float(stats.t.ppf((1 + CONFIDENCE) / 2, n - k)) * variance**0.5
+    # Degrees of freedom of that variance (Bell and McCaffrey): with few trained agents it is far less sure than n - k says.
+    roots = np.abs(x @ inverse[:, 2]) / np.sqrt(np.maximum(1 - leverage, 1e-12))
+    middle = roots[:, None] * (np.eye(n) - x @ inverse @ x.T) * roots[None, :]
+    df = float(np.trace(middle) ** 2 / (middle**2).sum())
+    half = float(stats.t.ppf((1 + CONFIDENCE) / 2, df)) * variance**0.5
     effect = float(weights[2])
     return effect, effect - half, effect + half
