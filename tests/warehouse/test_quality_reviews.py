@@ -337,3 +337,54 @@ def test_monthly_sheet_of_an_agent(marts: duckdb.DuckDBPyConnection) -> None:
     assert marts.execute(
         "select best_place from fct_agent_quality_months where agent_id = 'AX' and item = 'all'"
     ).fetchall() == [(None,)]
+
+
+REFUSED = {
+    "quality_coverage": [
+        (["*,*,1,5,", ",T1,1,5,"], '",T1,1,5," has no agent_role or no org_unit_id; write * for any.'),
+        (["*,*,1,5,", "a*t,*,1,5,"], '"a*t,*,1,5," has a * that is not the last sign of its pattern.'),
+        (["*,*,1,5,", "agent,*,6,5,"], '"agent,*,6,5," needs whole numbers from 0 on, the minimum not above the target.'),
+        (["*,*,1,5,", "agent,*,,5,"], '"agent,*,,5," needs whole numbers'),
+        (["*,*,1,5,2026-01-01"], '"*,*,1,5," is missing: one line has to hold for every role and unit'),
+    ],
+    "quality_items": [
+        (["*,false,0.75", "tone,true,75"], '"tone,true,75.0" has no item, says neither true nor false, or has no weak_below between 0 and 1.'),
+        (["*,false,0.75", "all,true,0.5"], '"all,true,0.5" is a name that the reports use themselves'),
+        (["tone,true,0.75"], '"*,false,0.75" is missing: it holds for items that have no line.'),
+    ],
+}  # fmt: skip
+
+
+def test_lines_of_the_seeds_that_nobody_could_follow_are_refused_by_name(project: ShopProject) -> None:
+    """By the query that dbt compiled, over tables of the same names."""
+    (compiled,) = (project.home / "dbt_target" / "compiled").rglob("quality_seeds_are_clear.sql")
+    query = compiled.read_text(encoding="utf-8")
+    with duckdb.connect(":memory:") as connection:
+        connection.execute("attach ':memory:' as warehouse")
+        connection.execute("create schema warehouse.seeds")
+        connection.execute(
+            "create table warehouse.seeds.quality_coverage (agent_role varchar, org_unit_id varchar, minimum integer, target integer, valid_from date)"
+        )
+        connection.execute(
+            "create table warehouse.seeds.quality_items (item varchar, is_on_sheet boolean, weak_below double)"
+        )
+
+        def fill(seed: str, lines: list[str]) -> None:
+            connection.execute(f"delete from warehouse.seeds.{seed}")
+            for line in lines:
+                fields = [field or None for field in line.split(",")]
+                connection.execute(
+                    f"insert into warehouse.seeds.{seed} values ({', '.join('?' * len(fields))})", fields
+                )
+
+        good = {"quality_coverage": ["*,*,1,5,"], "quality_items": ["*,false,0.75"]}
+        for seed, lines in good.items():
+            fill(seed, lines)
+        assert connection.execute(query).fetchall() == []
+        for seed, cases in REFUSED.items():
+            for lines, message in cases:
+                fill(seed, lines)
+                with pytest.raises(duckdb.Error) as refused:
+                    connection.execute(query).fetchall()
+                assert f"{seed}.csv: the line {message}" in str(refused.value)
+            fill(seed, good[seed])
