@@ -246,21 +246,22 @@ def reviewer_agreement(pairs: pl.DataFrame, *, least: int) -> pl.DataFrame:
     )
     together = pl.concat([ordered, everybody])
     rows: list[dict[str, object]] = []
+    keys = ("reviewer_1", "reviewer_2", "item", "period_on")
     for period in PERIODS:
-        dated = together.with_columns(
-            pl.col("reviewed_on")
-            .dt.truncate({"month": "1mo", "quarter": "1q", "year": "1y"}[period])
-            .alias("period_on")
-        )
-        groups = dated.group_by("reviewer_1", "reviewer_2", "item", "period_on", maintain_order=True)
-        for (first, second, item, period_on), group in groups:
-            keys = {"reviewer_1": first, "reviewer_2": second, "item": item, "period": period, "period_on": period_on}
-            difference = (group["share_1"] - group["share_2"]).mean() if first != ALL_PAIRS else None
-            for name, found in _coefficients(group, least).items():
+        step = {"month": "1mo", "quarter": "1q", "year": "1y"}[period]
+        dated = together.with_columns(pl.col("reviewed_on").dt.truncate(step).alias("period_on"))
+        said = [f"{name}_{number}" for name in ("share", "verdict") for number in (1, 2)]
+        # A list each: most pairs have too few contacts, and a list costs far less than a frame.
+        for group in dated.group_by(keys, maintain_order=True).agg(pl.col(said)).iter_rows(named=True):
+            shares = [pair for pair in zip(group["share_1"], group["share_2"], strict=True) if None not in pair]
+            verdicts = list(zip(group["verdict_1"], group["verdict_2"], strict=True))
+            one_pair = group["reviewer_1"] != ALL_PAIRS and shares
+            difference = sum(first - second for first, second in shares) / len(shares) if one_pair else None
+            for name, found in _coefficients(verdicts, shares, least).items():
                 rows.append(
-                    keys
+                    {key: group[key] for key in keys}
                     | {
-                        "statistic": name, "contacts": found.n, "value": found.value, "standard_error": found.standard_error,
+                        "period": period, "statistic": name, "contacts": found.n, "value": found.value, "standard_error": found.standard_error,
                         "low": found.low, "high": found.high, "reason": found.reason, "mean_difference": difference,
                         "model_version": MODEL_VERSION, "as_of": as_of,
                     }
@@ -270,19 +271,21 @@ def reviewer_agreement(pairs: pl.DataFrame, *, least: int) -> pl.DataFrame:
     )
 
 
-def _coefficients(group: pl.DataFrame, least: int) -> dict[str, Coefficient]:
-    points = group.filter(pl.col("share_1").is_not_null() & pl.col("share_2").is_not_null())
-    found = {name: _too_few(group.height) for name in OF_VERDICTS}
-    found |= {name: _too_few(points.height) for name in OF_POINTS} if points.height else {}
-    if group.height >= least:
-        first, second = (group[f"verdict_{number}"].cast(pl.Int8).to_numpy() for number in (1, 2))
-        verdicts = cross_table(first, second, [0, 1])
-        found["percent_agreement"] = percent_agreement(verdicts)
-        found["kappa"], found["ac1"] = kappa(verdicts), gwet(verdicts)
-    if points.height >= least:
-        first, second = (points[f"share_{number}"].round(6).to_numpy() for number in (1, 2))
-        categories = np.unique(np.concatenate([first, second]))
-        table = cross_table(first, second, categories)
+def _coefficients(
+    verdicts: list[tuple[bool, bool]], shares: list[tuple[float, float]], least: int
+) -> dict[str, Coefficient]:
+    found = {name: _too_few(len(verdicts)) for name in OF_VERDICTS}
+    found |= {name: _too_few(len(shares)) for name in OF_POINTS} if shares else {}
+    if len(verdicts) >= least:
+        first, second = np.array(verdicts, dtype=np.int8).T
+        table = cross_table(first, second, [0, 1])
+        found["percent_agreement"] = percent_agreement(table)
+        found["kappa"], found["ac1"] = kappa(table), gwet(table)
+    if len(shares) >= least:
+        # Shares are quotients: equal points must be one category.
+        points = np.round(np.array(shares), 6)
+        categories = np.unique(points)
+        table = cross_table(points[:, 0], points[:, 1], categories)
         for kind in ("linear", "quadratic"):
             weights = agreement_weights(categories, kind)
             found[f"kappa_{kind}"], found[f"ac2_{kind}"] = kappa(table, weights), gwet(table, weights)

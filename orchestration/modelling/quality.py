@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from scipy import stats
+from scipy.special import stdtrit  # the quantile of Student's t; scipy.stats takes half a second to import
 
 Floats = NDArray[np.float64]
 
@@ -86,7 +86,7 @@ def agent_months(months: pl.DataFrame, *, least: int) -> pl.DataFrame:
     score = y / x
     with np.errstate(invalid="ignore", divide="ignore"):
         error = np.where(n > 1, np.sqrt(np.maximum(0.0, yy - 2 * score * xy + score**2 * xx) * n / (n - 1)) / x, np.nan)
-        half = stats.t.ppf((1 + CONFIDENCE) / 2, n - 1) * error
+        half = stdtrit(n - 1, (1 + CONFIDENCE) / 2) * error
     judged = (n >= max(least, 2)) & np.isfinite(error)
     best, worst, ranked = (np.zeros(len(n), dtype=np.int64) for _ in range(3))
     groups = frame.with_row_index("row").group_by("month_on", "item", maintain_order=True).agg(pl.col("row"))
@@ -134,7 +134,7 @@ def places(
         df = together**2 / (squares[:, None] ** 2 / (n[:, None] - 1) + squares[None, :] ** 2 / (n[None, :] - 1))
     # Without any spread on either side (all scores equal) there is no chance in the difference; it has the degrees of both.
     df = np.where(np.isfinite(df), df, n[:, None] + n[None, :] - 2)
-    limit = stats.t.ppf(1 - (1 - confidence) / (2 * max(m - 1, 1)), df) * np.sqrt(together)
+    limit = stdtrit(df, 1 - (1 - confidence) / (2 * max(m - 1, 1))) * np.sqrt(together)
     ahead = value[None, :] - value[:, None]
     better, worse = (ahead > limit).sum(axis=1), (-ahead > limit).sum(axis=1)
     return 1 + better, m - worse
@@ -195,7 +195,7 @@ def _welch(first: Floats, second: Floats) -> tuple[float, float, float]:
     if total <= 0:
         return difference, difference, difference
     df = total**2 / sum(part**2 / (len(one) - 1) for part, one in zip(parts, (first, second), strict=True))
-    half = float(stats.t.ppf((1 + CONFIDENCE) / 2, df)) * total**0.5
+    half = float(stdtrit(df, (1 + CONFIDENCE) / 2)) * total**0.5
     return difference, difference - half, difference + half
 
 
@@ -214,6 +214,6 @@ def _adjusted(before: Floats, after: Floats, trained: NDArray[np.bool_]) -> tupl
     roots = np.abs(x @ inverse[:, 2]) / np.sqrt(np.maximum(1 - leverage, 1e-12))
     middle = roots[:, None] * (np.eye(n) - x @ inverse @ x.T) * roots[None, :]
     df = float(np.trace(middle) ** 2 / (middle**2).sum())
-    half = float(stats.t.ppf((1 + CONFIDENCE) / 2, df)) * variance**0.5
+    half = float(stdtrit(df, (1 + CONFIDENCE) / 2)) * variance**0.5
     effect = float(weights[2])
     return effect, effect - half, effect + half

@@ -73,7 +73,7 @@ agents as (
         reviews.agent_id,
         {{ last_value_of('reviews.org_unit_id', sort_key(['reviews.counted_on', 'reviews.reviewed_at', 'reviews.review_id'])) }} as org_unit_id
     from trainings
-    inner join reviews on reviews.counted_on <= trainings.ended_on
+    inner join reviews on trainings.ended_on >= reviews.counted_on
     group by trainings.source, trainings.improvement_action_id, reviews.agent_id
 ),
 
@@ -154,8 +154,9 @@ sides as (
     cross join settings
     inner join reviews
         on
-            reviews.counted_on between trainings.started_on - settings.days and trainings.ended_on + settings.days
-            and (reviews.counted_on < trainings.started_on or reviews.counted_on > trainings.ended_on)
+            trainings.started_on - settings.days <= reviews.counted_on
+            and trainings.ended_on + settings.days >= reviews.counted_on
+            and (trainings.started_on > reviews.counted_on or trainings.ended_on < reviews.counted_on)
     group by trainings.source, trainings.improvement_action_id, reviews.item, reviews.agent_id
 )
 

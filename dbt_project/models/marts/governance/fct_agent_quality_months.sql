@@ -4,7 +4,7 @@ with handlers as (
         'call' as about_kind,
         call_id as about_id,
         min(agent_id) as agent_id
-    from {{ ref('fct_calls') }}
+    from {{ ref('int_call_facts') }}
     where agent_id is not null
     group by call_id
     having count(*) = 1
@@ -13,7 +13,7 @@ with handlers as (
         'ticket' as about_kind,
         ticket_id as about_id,
         min(agent_id) as agent_id
-    from {{ ref('fct_tickets') }}
+    from {{ ref('int_ticket_facts') }}
     where agent_id is not null
     group by ticket_id
     having count(*) = 1
