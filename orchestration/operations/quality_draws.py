@@ -180,15 +180,14 @@ def folder_of(settings: Settings) -> Path:
 
 
 def _write_privately(path: Path, content: bytes) -> None:
-    """A new file that only its owner may read; it is there in whole or not at all, and never written over."""
+    """A new file that only its owner may read; it is there in whole or not at all."""
     part = path.with_suffix(path.suffix + ".part")
     descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "wb") as out:
         out.write(content)
         out.flush()
         os.fsync(out.fileno())
-    os.link(part, path)
-    part.unlink()
+    os.replace(part, path)
 
 
 def _parquet(candidates: pl.DataFrame) -> bytes:

@@ -58,6 +58,7 @@ def _reviews() -> list[str]:
         *_review("r09", "A2", "zzz", "Q1", "2026-03-31 17:00:00", {"greeting": "9"}, most="10"),
         *_review("r10", "AX", "x1", "Q2", "2026-03-10 02:00:00", 20),
         *_review("r11", "A1", "d1", "Q2", "2026-03-10 02:00:00", 20),
+        *_review("r14", "A1", "d2", "Q2", "2026-04-02 02:00:00", 20),
         *_review("r12", "A1", "c5", "Q1", "2026-03-10 02:00:00", 15),
         *_review("r13", "A2", "c9", "Q1", "2026-03-10 02:00:00", {"tone": "20"}, kind="letter"),
     ]
@@ -141,6 +142,8 @@ SHEETS: dict[str, tuple[object, ...]] = {
     "r09": (None, 1, 5, 9.0, 10.0, False, True, None, False, "2026-04-01"),
     "r10": (None, 5, 0, 100.0, 100.0, True, False, False, False, MARCH),
     "r11": (None, 5, 0, 100.0, 100.0, False, False, True, False, MARCH),
+    # Reviewed in April; the contact, though another agent's, is one of March.
+    "r14": (None, 5, 0, 100.0, 100.0, False, False, True, False, MARCH),
     "r12": (None, 5, 0, 75.0, 100.0, False, False, False, False, MARCH),
     "r13": (None, 1, 4, 20.0, 20.0, False, True, None, False, MARCH),
 }
@@ -191,8 +194,8 @@ def test_coverage_by_agent_and_month(marts: duckdb.DuckDBPyConnection) -> None:
         " is_in_base, is_settled from fct_quality_coverage order by 1, 2"
     ).fetchall()
     assert found == [
-        # c1 (twice), c2 ... c5, and d1, which is not A1's own: six contacts; the self-review of c5 and the empty one of c6 add none.
-        ("A1", "03", 6, 6, 5, 1, 5, False, True, True, True),
+        # c1 (twice), c2 ... c5, and d1 and d2, which are not A1's own: seven contacts; the self-review of c5 and the empty one of c6 add none.
+        ("A1", "03", 6, 7, 5, 1, 5, False, True, True, True),
         ("A2", "03", 2, 1, 0, 1, 2, False, False, True, True),
         ("A2", "04", 1, 1, 0, 1, 1, False, True, True, False),
         ("A3", "02", 1, 0, 0, 1, 1, True, False, True, True),
@@ -332,8 +335,8 @@ def test_monthly_sheet_of_an_agent(marts: duckdb.DuckDBPyConnection) -> None:
         "select reviews, score, company_score, best_place, worst_place, fatal_errors, contacts_handled, csat_answers, csat_top2 from fct_agent_quality_months"
         " where agent_id = 'A1' and month_on = '2026-03-01' and item = 'all'"
     ).fetchall()
-    # r02 r03 r04 r05 r06 r11 r12: 507 of 640; the only agent with at least four reviews. The company: also r10 and r13.
-    assert found == [(7, pytest.approx(507 / 640), pytest.approx(627 / 760), 1, 1, 1, 6, 0, None)]
+    # r02 r03 r04 r05 r06 r11 r12 r14: 607 of 740; the only agent with at least four reviews. The company: also r10 and r13.
+    assert found == [(8, pytest.approx(607 / 740), pytest.approx(727 / 860), 1, 1, 1, 6, 0, None)]
     assert marts.execute(
         "select best_place from fct_agent_quality_months where agent_id = 'AX' and item = 'all'"
     ).fetchall() == [(None,)]

@@ -40,7 +40,8 @@ contacts as (
         contact_id,
         min(source) as contact_source,
         min(channel) as channel,
-        min(topic) as topic
+        min(topic) as topic,
+        min(handled_on) as handled_on
     from {{ ref('fct_reviewable_contacts') }}
     where contact_id in (select sheets.contact_id from sheets)
     group by contact_kind, contact_id
@@ -67,7 +68,7 @@ joined as (
         contacts.topic,
         handled.agent_id is not null as is_of_this_agent,
         handled.ended_at as contact_ended_at,
-        handled.handled_on,
+        coalesce(handled.handled_on, contacts.handled_on) as handled_on,
         agents.agent_id is null as is_orphan_agent,
         coalesce(sheets.org_unit_id, agents.org_unit_id) as unit_id,
         row_number() over (
