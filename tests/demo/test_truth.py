@@ -155,8 +155,9 @@ def test_reviewers_are_as_lenient_as_the_truth_says(clean_company: Company) -> N
     )
     # Five items of the same contact: the difference is five times that of the two reviewers, and chance of sqrt(2 x 5) points.
     difference = both["points"] - both["points_2"]
-    slope = float((difference * leniency).sum() / (leniency**2).sum())
-    assert slope == pytest.approx(5, abs=3.5 * 10**0.5 / float((leniency**2).sum()) ** 0.5 + 0.4)
+    spread = float((leniency * leniency).to_numpy().sum())
+    slope = float((difference * leniency).to_numpy().sum()) / spread
+    assert slope == pytest.approx(5, abs=3.5 * 10**0.5 / spread**0.5 + 0.4)
 
 
 # -- planted damage ------------------------------------------------------------------------
