@@ -135,7 +135,8 @@ def test_too_few_contacts_and_none() -> None:
 
 
 def test_what_is_no_table_is_refused() -> None:
-    for wrong in ([[1, 2, 3], [4, 5, 6]], [[1, -1], [0, 2]], [[1, float("nan")], [0, 1]]):
+    tables: list[list[list[float]]] = [[[1, 2, 3], [4, 5, 6]], [[1, -1], [0, 2]], [[1, float("nan")], [0, 1]]]
+    for wrong in tables:
         with pytest.raises(ValueError, match="table"):
             kappa(wrong)
     with pytest.raises(ValueError, match="weights"):
