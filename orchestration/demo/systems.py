@@ -1295,7 +1295,7 @@ def corrective_actions(plan: Plan, day: int) -> pl.DataFrame:
 
 
 def operational_events(plan: Plan, month: int, outages: Table) -> pl.DataFrame:
-    """Outages (a row when reported, a corrected one with the end), app releases and campaigns of the competition."""
+    """Outages (a row when reported, a corrected one with the end), app releases, and the bad month of the bad province."""
     first, _ = plan.month_days(month)
     stamp = "%Y/%m/%d %H:%M:%S"
     n = size(outages)
@@ -1341,6 +1341,28 @@ def operational_events(plan: Plan, month: int, outages: Table) -> pl.DataFrame:
             }
         )
     )
+    if month == plan.bad_month:
+        # Declared on the eleventh day, closed on the last.
+        nxt = plan.month_days(month)[1]
+        began, ended = plan.epoch + first * DAY, plan.epoch + nxt * DAY
+        noted = np.array([began + 10 * DAY + 9 * 3600, ended - 60])
+        frames.append(
+            pl.DataFrame(
+                {
+                    "event_no": [f"OE8{month:05d}"] * 2,
+                    "kind": ["BAD_PERIOD"] * 2,
+                    "object_id": ["service"] * 2,
+                    "unit_code": [f"P-{words.PROVINCES[plan.bad_province][0]}"] * 2,
+                    "product": pl.Series([None, None], dtype=pl.String),
+                    "start_time": local(np.array([began, began]), stamp),
+                    "end_time": pl.concat([pl.Series([None], dtype=pl.String), local(np.array([ended]), stamp)]),
+                    "description": ["话务量激增，人手不足"] * 2,
+                    "updated_at": local(noted, stamp),
+                    "_day": days_of(plan, noted),
+                    "_t": noted,
+                }
+            )
+        )
     return pl.concat(frames).sort("_t").drop("_t")
 
 
