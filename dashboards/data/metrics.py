@@ -22,6 +22,8 @@ from dashboards.data import expressions, intervals
 from dashboards.data.snapshot import Snapshot
 
 GRAINS = ("day", "week", "month", "quarter", "year")
+WEIGHTED_INTERVALS = ("wilson_weighted", "mean_weighted", "nps_weighted")
+"""Intervals of ratios of weights. Their base is the effective size, for which the sum of the squared weights is a further part."""
 
 
 class MetricError(ValueError):
@@ -33,7 +35,7 @@ class Part:
     """One aggregate that a metric is made of.
 
     Attributes:
-        name: value, numerator, denominator, squares, promoters or detractors.
+        name: value, numerator, denominator, squares, weight_squares, promoters or detractors.
         model: the mart; also the name of its daily parts.
         kind: sum (from the daily parts), stock (the sum at the last day of a period, from the daily parts), percentile (from
             the exact histogram) or distinct (from the rows).
@@ -130,7 +132,8 @@ class MetricValue:
     """Value of a metric over one slice. An empty base gives None, never 0 or 100 %.
 
     Attributes:
-        n: size of the base: the denominator of a ratio, the observations of a percentile, the count of a count.
+        n: size of the base: the denominator of a ratio, the observations of a percentile, the count of a count, the effective
+            sample size of a weighted ratio.
     """
 
     name: str
@@ -373,6 +376,16 @@ def _judge(metric: Metric, row: Mapping[str, Any]) -> MetricValue:
     numerator, n = row["numerator"], row["denominator"] or 0
     if not n or numerator is None:
         return result(None, numerator, row["denominator"], None, n)
+    if metric.interval in WEIGHTED_INTERVALS:
+        squares = row["weight_squares"] or 0.0
+        if metric.interval == "wilson_weighted":
+            bounds = intervals.wilson_weighted(numerator, n, squares)
+        elif metric.interval == "mean_weighted":
+            bounds = intervals.mean_weighted(numerator, row["squares"], n, squares)
+        else:
+            bounds = intervals.net_promoter_weighted(row["promoters"], row["detractors"], n, squares)
+        # The base is what the weights leave of the answers, so that few heavy ones do not pass for many.
+        return result(numerator / n, numerator, n, bounds, intervals.effective_size(n, squares))
     bounds = None
     if metric.interval == "wilson":
         bounds = intervals.wilson(numerator, n)
