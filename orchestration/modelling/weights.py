@@ -347,8 +347,9 @@ def response_weights(classes: pl.DataFrame, rules: Sequence[Rule]) -> tuple[pl.D
 def _coded(part: pl.DataFrame, facts: Sequence[str]) -> Mapping[str, tuple[Codes, list[str]]]:
     found = {}
     for fact in facts:
-        values, codes = np.unique(part[fact].cast(pl.String).to_numpy(), return_inverse=True)
-        found[fact] = (codes.astype(np.int64), [str(value) for value in values])
+        told = part[fact].cast(pl.String)
+        values = told.unique().sort().to_list()
+        found[fact] = (told.cast(pl.Enum(values)).to_physical().to_numpy().astype(np.int64), values)
     return found
 
 
@@ -481,10 +482,13 @@ def weights_of_responses(invitations: pl.DataFrame, facts: Sequence[str], rules:
         source, survey_id, period, invitation_id, adjustment of the answered ones.
     """
     classes = classes_of(invitations, facts)
-    weighted, _ = response_weights(classes, rules)
-    by_facts = classes.select(*KEY, *facts, "invitation_class").join(
-        weighted.select(*KEY, "invitation_class", "adjustment"), on=[*KEY, "invitation_class"]
+    # The facts may be categories, which are cheaper than text; what the model returns is text.
+    plain = classes.with_columns(pl.col(*KEY).cast(pl.String))
+    weighted, _ = response_weights(plain, rules)
+    told = plain.select(*KEY, "invitation_class").join(
+        weighted.select(*KEY, "invitation_class", "adjustment"), on=[*KEY, "invitation_class"], how="left", maintain_order="left"
     )
+    by_facts = classes.select(*KEY, *facts).with_columns(told["adjustment"])
     return (
         invitations.lazy()
         .filter(pl.col("is_answered"))

@@ -35,6 +35,7 @@ from orchestration.settings import PROJECT_ROOT, Settings
 from orchestration.sources.declarations import load_declarations
 from orchestration.sources.files import load_inbox
 from tests.bench.contacts import measure_contacts
+from tests.bench.weights import measure_weights
 
 CSATLAS = Path(sys.executable).with_name("csatlas")
 COLUMNS = ["call_id", "started", "caller", "queue", "agent", "wait", "talk", "outcome"]
@@ -310,9 +311,10 @@ def main() -> None:
     """Run the chosen measurements, each in a process of its own."""
     parser = argparse.ArgumentParser(prog="tests.bench", description=__doc__)
     parser.add_argument(
-        "names", nargs="*", help="loading, refresh, serving, contacts, scale; default: loading refresh serving"
+        "names", nargs="*", help="loading, refresh, serving, contacts, weights, scale; default: loading refresh serving"
     )
     parser.add_argument("--rows", type=int, default=5_000_000, help="rows of the call file")
+    parser.add_argument("--answers", type=int, default=5_000_000, help="survey responses in `weights`")
     parser.add_argument("--calls", type=int, default=10_000_000, help="calls of the company in `scale`")
     parser.add_argument("--tickets", type=int, default=1_000_000, help="tickets of the company in `scale`")
     parser.add_argument(
@@ -326,6 +328,8 @@ def main() -> None:
             print(json.dumps(measure_loading(int(rest[0]), damaged=rest[1] == "damaged")))
         elif name == "contacts":
             print(json.dumps(measure_contacts(Path(rest[0]))))
+        elif name == "weights":
+            print(json.dumps(measure_weights(int(rest[0]))))
         else:
             print(json.dumps(measure_serving(Path(rest[0]))))
         return
@@ -335,6 +339,8 @@ def main() -> None:
         found["loading"] = {kind: _in_a_process("loading", str(chosen.rows), kind) for kind in ("clean", "damaged")}
     if "refresh" in names:
         found["refresh"] = measure_refresh([])
+    if "weights" in names:
+        found["weights"] = _in_a_process("weights", str(chosen.answers))
     if {"serving", "contacts"} & set(names):
         home = chosen.home or Path(tempfile.mkdtemp()) / "home"
         if chosen.home is None:

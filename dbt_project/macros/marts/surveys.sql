@@ -30,11 +30,6 @@
 {#- The period by which a survey is judged: its wave, or the month of a day. -#}
 {% macro survey_period(wave, day) -%} coalesce(nullif({{ wave }}, 'unknown'), substr(cast({{ day }} as varchar), 1, 7)) {%- endmacro %}
 
-{#- Whether a value fits a pattern of a seed: itself, its beginning followed by `*`, or `*`. -#}
-{% macro fits_pattern(value, pattern) -%}
-    ({{ pattern }} = {{ value }} or ({{ pattern }} like '%*' and starts_with({{ value }}, left({{ pattern }}, length({{ pattern }}) - 1))))
-{%- endmacro %}
-
 {#- The closer a pattern is, the more: a whole value before a beginning, a longer beginning before a shorter one. -#}
 {% macro pattern_closeness(pattern) -%}
     case when {{ pattern }} like '%*' then length({{ pattern }}) else 1000 end

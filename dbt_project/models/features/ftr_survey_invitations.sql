@@ -18,8 +18,8 @@ answered as (
 
 call_subjects as (
     select
+        'call' as about_kind,
         call_id,
-        count(*) as sources,
         any_value(is_marked_solved) as is_marked_solved,
         any_value(transfers) as transfers,
         any_value(wait_seconds) as wait_seconds
@@ -31,6 +31,7 @@ call_subjects as (
 
 ticket_subjects as (
     select
+        'ticket' as about_kind,
         ticket_id,
         any_value(source) as ticket_source,
         any_value(ticket_kind) as ticket_kind,
@@ -85,8 +86,8 @@ subjects as (
             when tickets.first_solved_at <= invitations.sent_at then {{ seconds_between('tickets.created_at', 'tickets.first_solved_at') }}
         end as solving_seconds
     from invitations
-    left join call_subjects as calls on invitations.about_kind = 'call' and invitations.about_id = calls.call_id
-    left join ticket_subjects as tickets on invitations.about_kind = 'ticket' and invitations.about_id = tickets.ticket_id
+    left join call_subjects as calls on invitations.about_kind = calls.about_kind and invitations.about_id = calls.call_id
+    left join ticket_subjects as tickets on invitations.about_kind = tickets.about_kind and invitations.about_id = tickets.ticket_id
     left join reopenings on tickets.ticket_source = reopenings.source and tickets.ticket_id = reopenings.ticket_id
 ),
 

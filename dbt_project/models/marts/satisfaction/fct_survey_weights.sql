@@ -18,10 +18,7 @@ with responses as (
     inner join {{ ref('int_survey_answering') }} as answering
         on responses.source = answering.source and responses.response_id = answering.response_id
     left join {{ ref('ftr_survey_invitations') }} as invitations
-        on
-            answering.response_state <> 'without_invitation'
-            and responses.source = invitations.source
-            and responses.invitation_id = invitations.invitation_id
+        on responses.source = invitations.source and responses.invitation_id = invitations.invitation_id
     left join {{ ref('dim_org_units') }} as units on responses.org_unit_id = units.org_unit_id
     where responses._status = 'used'
 ),
