@@ -16,14 +16,14 @@ extreme sampling weights", *Proceedings of the ASA*, 1990 (trimming with redistr
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
+import duckdb
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from scipy import sparse
 
 Floats = NDArray[np.float64]
 Codes = NDArray[np.int64]
@@ -33,6 +33,7 @@ KEY = ("source", "survey_id", "period")
 COUNTS = ("invitation_class", "sent", "delivered", "answered", "last_day")
 """Columns of a frame of classes beside the key and the facts."""
 MOST_STEPS = 50
+SMALL_STEP = 0.02
 CLOSE_ENOUGH = 1e-8
 MOST_ROUNDS = 200
 MARGIN_TOLERANCE = 1e-6
@@ -117,58 +118,114 @@ class Fit:
     has_converged: bool
 
 
-def fit_logistic(design: sparse.csr_matrix, successes: Floats, trials: Floats, ridge: float) -> Fit:
-    """Binomial logistic regression with a ridge penalty `ridge / 2 * sum(b^2)`; the intercept is free.
+@dataclass(frozen=True)
+class Facts:
+    """Facts of rows as numbers.
+
+    Attributes:
+        names: the facts.
+        codes: per fact, the number of each row's value; all of equal length.
+        values: per fact, its values by number.
+    """
+
+    names: tuple[str, ...]
+    codes: tuple[Codes, ...]
+    values: tuple[Sequence[str], ...]
+
+    def only(self, names: Sequence[str]) -> Facts:
+        """Those of the given names, in their order."""
+        places = [self.names.index(name) for name in names]
+        return Facts(
+            tuple(names), tuple(self.codes[place] for place in places), tuple(self.values[place] for place in places)
+        )
+
+    @property
+    def sizes(self) -> list[int]:
+        return [len(values) for values in self.values]
+
+
+def linear(facts: Facts, intercept: float, coefficients: Floats, rows: int) -> Floats:
+    """Intercept plus the coefficients of each row's values; `coefficients` are those of all values, fact after fact."""
+    eta = np.full(rows, intercept)
+    start = 0
+    for code, size in zip(facts.codes, facts.sizes, strict=True):
+        eta += coefficients[start : start + size][code]
+        start += size
+    return eta
+
+
+def _sums(facts: Facts, amounts: Floats) -> Floats:
+    """Sum of the amounts: over all rows, then by each value of each fact."""
+    by_fact = [
+        np.bincount(code, weights=amounts, minlength=size)
+        for code, size in zip(facts.codes, facts.sizes, strict=True)
+    ]
+    return np.concatenate([[amounts.sum()], *by_fact])
+
+
+def _products(facts: Facts, amounts: Floats) -> Floats:
+    """Sum of the amounts by each two values: what a design of indicators gives as X'WX, from two-way tables and without that design."""
+    sums, sizes = _sums(facts, amounts), facts.sizes
+    starts = np.concatenate([[1], 1 + np.cumsum(sizes)]).astype(np.int64)
+    found = np.diag(sums)
+    found[0, :] = found[:, 0] = sums
+    for first in range(len(sizes)):
+        for second in range(first + 1, len(sizes)):
+            cell = facts.codes[first] * sizes[second] + facts.codes[second]
+            table = np.bincount(cell, weights=amounts, minlength=sizes[first] * sizes[second]).reshape(sizes[first], sizes[second])
+            rows = slice(starts[first], starts[first + 1])
+            columns = slice(starts[second], starts[second + 1])
+            found[rows, columns], found[columns, rows] = table, table.T
+    return found
+
+
+def fit_logistic(facts: Facts, successes: Floats, trials: Floats, ridge: float) -> Fit:
+    """Binomial logistic regression with a ridge penalty `ridge / 2 * sum(b^2)`; the intercept is free, each value of each fact has a coefficient.
 
     Args:
-        design: rows x columns, without a column for the intercept.
+        facts: of the rows.
         successes, trials: counts per row, `0 <= successes <= trials`.
 
-    Newton steps, halved as long as a step makes the penalised likelihood worse.
+    Newton steps, halved as long as a step makes the penalised likelihood worse. Once steps are small the curvature is kept: it is what
+    costs, and no longer changes.
     """
-    rows, columns = design.shape
-    full = sparse.hstack([sparse.csr_matrix(np.ones((rows, 1))), design], format="csr")
+    rows, columns = len(successes), sum(facts.sizes)
     penalty = np.concatenate([[0.0], np.full(columns, ridge)])
     rate = (successes.sum() + 0.5) / (trials.sum() + 1.0)
     beta = np.zeros(columns + 1)
     beta[0] = np.log(rate / (1 - rate))
 
-    def loss(at: Floats) -> float:
-        eta = np.asarray(full @ at)
+    def loss(eta: Floats, at: Floats) -> float:
         return float((trials * np.logaddexp(0.0, eta) - successes * eta).sum() + 0.5 * (penalty * at * at).sum())
 
-    now, steps, done = loss(beta), 0, False
+    eta = linear(facts, beta[0], beta[1:], rows)
+    now, steps, done, moved = loss(eta, beta), 0, False, np.inf
+    curvature = np.zeros((columns + 1, columns + 1))
     while steps < MOST_STEPS and not done:
         steps += 1
-        p = _expit(np.asarray(full @ beta))
-        gradient = np.asarray(full.T @ (successes - trials * p)) - penalty * beta
-        curvature = (full.T @ full.multiply((trials * p * (1 - p))[:, None])).toarray() + np.diag(penalty)
-        # Without a free direction for the intercept (all answered, or none) the curvature vanishes there.
-        curvature[0, 0] += 1e-10
+        p = _expit(eta)
+        gradient = _sums(facts, successes - trials * p) - penalty * beta
+        if moved > SMALL_STEP:
+            curvature = _products(facts, trials * p * (1 - p)) + np.diag(penalty)
+            # Without a free direction for the intercept (all answered, or none) the curvature vanishes there.
+            curvature[0, 0] += 1e-10
         move = np.linalg.solve(curvature, gradient)
-        size, after = 1.0, loss(beta + move)
-        while after > now + 1e-12 * abs(now) and size > 1e-6:
+        size = 1.0
+        while True:
+            tried = beta + size * move
+            eta = linear(facts, tried[0], tried[1:], rows)
+            after = loss(eta, tried)
+            if after <= now + 1e-12 * abs(now) or size < 1e-6:
+                break
             size /= 2
-            after = loss(beta + size * move)
-        beta, now = beta + size * move, after
-        done = bool(np.abs(size * move).max() < CLOSE_ENOUGH)
+        beta, now, moved = tried, after, float(np.abs(size * move).max())
+        done = moved < CLOSE_ENOUGH
     return Fit(float(beta[0]), beta[1:], steps, done)
 
 
 def _expit(eta: Floats) -> Floats:
     bounded: Floats = 1.0 / (1.0 + np.exp(-np.clip(eta, -500, 500)))
     return bounded
-
-
-def indicators(codes: Sequence[Codes], sizes: Sequence[int]) -> sparse.csr_matrix:
-    """One column of 0 and 1 a value of each fact; `codes` are the values' numbers, one array a fact, of equal length."""
-    rows = len(codes[0]) if codes else 0
-    starts = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
-    if not codes:
-        return sparse.csr_matrix((rows, 0))
-    columns = np.column_stack([code + start for code, start in zip(codes, starts[:-1], strict=True)]).ravel()
-    pointers = np.arange(rows + 1, dtype=np.int64) * len(codes)
-    return sparse.csr_matrix((np.ones(len(columns)), columns, pointers), shape=(rows, int(starts[-1])))
 
 
 @dataclass(frozen=True)
@@ -302,69 +359,38 @@ def calibration(p: Floats, successes: Floats, trials: Floats, bands: int = BANDS
     return found
 
 
-def classes_of(invitations: pl.DataFrame, facts: Sequence[str]) -> pl.DataFrame:
-    """One row per source, survey, period and class of invitations: the facts, `invitation_class`, sent, delivered, answered, last_day."""
-    return (
-        invitations.lazy()
-        .group_by(*KEY, *facts)
-        .agg(
-            sent=pl.len().cast(pl.Int64),
-            delivered=pl.col("is_delivered").sum().cast(pl.Int64),
-            answered=pl.col("is_answered").sum().cast(pl.Int64),
-            last_day=pl.col("last_day").max(),
-        )
-        .with_columns(invitation_class=pl.concat_str([pl.col(fact).cast(pl.String) for fact in facts], separator="|"))
-        .collect()
-    )
+@dataclass(frozen=True)
+class Weighed:
+    """What comes out for the classes of one period; arrays have one value a class, NaN = none."""
+
+    state: str
+    propensity: Floats
+    nonresponse: Floats
+    factor: Floats
+    adjustment: Floats
+    is_trimmed: NDArray[np.bool_]
+    figures: list[Figure]
 
 
-def response_weights(classes: pl.DataFrame, rules: Sequence[Rule]) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Adjustments of all surveys and periods, and how good they are.
+Figure = tuple[str, str | None, str | None, int | None, float]
+"""Name, fact, value, band, amount."""
+
+
+def weigh(facts: Facts, sent: Floats, delivered: Floats, answered: Floats, rule: Rule | None) -> Weighed:
+    """Adjustments of one survey and period.
 
     Args:
-        classes: one row per source, survey_id, period and class: the facts (text), invitation_class, sent >= delivered >= answered,
-            last_day.
-
-    Returns:
-        One row per class with the schema WEIGHTS_SCHEMA; and one per source, survey, period, figure, fact, value and band with
-        QUALITY_SCHEMA. The adjustments of a period's answers add up to the number of invitations sent. `model_state`: fitted,
-        not_converged, too_few_answers (all of a period's answers have the same adjustment), no_answers, no_rule.
+        facts: of the classes; those that the rule names must be among them.
+        sent, delivered, answered: counts per class, `sent >= delivered >= answered`.
     """
-    facts = [name for name in classes.columns if name not in (*KEY, *COUNTS)]
-    found: list[pl.DataFrame] = []
-    figures: list[pl.DataFrame] = []
-    ordered = classes.sort(*KEY, "invitation_class")
-    for part in ordered.partition_by(*KEY, maintain_order=True) if ordered.height else []:
-        weighted, quality = _one_period(part, facts, rule_for(part["survey_id"][0], rules))
-        found.append(weighted)
-        figures.append(quality)
-    return (
-        pl.concat(found) if found else pl.DataFrame(schema=WEIGHTS_SCHEMA),
-        pl.concat(figures) if figures else pl.DataFrame(schema=QUALITY_SCHEMA),
-    )
-
-
-def _coded(part: pl.DataFrame, facts: Sequence[str]) -> Mapping[str, tuple[Codes, list[str]]]:
-    found = {}
-    for fact in facts:
-        told = part[fact].cast(pl.String)
-        values = told.unique().sort().to_list()
-        found[fact] = (told.cast(pl.Enum(values)).to_physical().to_numpy().astype(np.int64), values)
-    return found
-
-
-def _one_period(part: pl.DataFrame, facts: Sequence[str], rule: Rule | None) -> tuple[pl.DataFrame, pl.DataFrame]:
-    sent, delivered, answered = (part[name].to_numpy().astype(np.float64) for name in ("sent", "delivered", "answered"))
-    asked, n = float(sent.sum()), float(answered.sum())
-    figures: list[tuple[str, str | None, str | None, int | None, float]] = [
+    rows, asked, n = len(sent), float(sent.sum()), float(answered.sum())
+    figures: list[Figure] = [
         ("sent", None, None, None, asked),
         ("delivered", None, None, None, float(delivered.sum())),
         ("answered", None, None, None, n),
     ]
-    rows = part.height
     propensity, nonresponse, factor = np.full(rows, np.nan), np.full(rows, np.nan), np.full(rows, np.nan)
     adjustment, cut = np.full(rows, asked / n if n > 0 else np.nan), np.zeros(rows, dtype=bool)
-    coded = _coded(part, facts)
     if n == 0:
         state = "no_answers"
     elif rule is None:
@@ -372,96 +398,63 @@ def _one_period(part: pl.DataFrame, facts: Sequence[str], rule: Rule | None) -> 
     elif n < rule.minimum_answers:
         state = "too_few_answers"
     else:
-        codes = [coded[fact][0] for fact in rule.facts]
-        sizes = [len(coded[fact][1]) for fact in rule.facts]
-        design = indicators(codes, sizes) if codes else sparse.csr_matrix((rows, 0))
-        fit = fit_logistic(design, answered, delivered, rule.ridge)
-        propensity = _expit(fit.intercept + np.asarray(design @ fit.coefficients))
+        used, margins = facts.only(rule.facts), facts.only(rule.margins)
+        fit = fit_logistic(used, answered, delivered, rule.ridge)
+        propensity = _expit(linear(used, fit.intercept, fit.coefficients, rows))
         nonresponse = 1.0 / propensity
         scaled = nonresponse * (asked / float((nonresponse * answered).sum()))
-        margins = [coded[fact][0] for fact in rule.margins]
-        targets = [np.bincount(code, weights=sent, minlength=len(coded[fact][1])) for code, fact in zip(margins, rule.margins, strict=True)]
-        raked = rake(scaled * answered, margins, targets)
+        targets = [np.bincount(code, weights=sent, minlength=size) for code, size in zip(margins.codes, margins.sizes, strict=True)]
+        raked = rake(scaled * answered, margins.codes, targets)
         factor = raked.factors
         adjustment, cut = trim(scaled * factor, answered, rule.cap)
         state = "fitted" if fit.has_converged else "not_converged"
-        figures += _figures(fit, propensity, answered, delivered, rule, coded, raked)
-        figures += _margins(rule, coded, sent, answered, adjustment)
+        figures += _figures(fit, propensity, answered, delivered, used)
+        figures += _margins(margins, raked, sent, answered, adjustment)
         figures.append(("trimmed_share", None, None, None, float(answered[cut].sum() / n)))
         figures.append(("largest_relative_adjustment", None, None, None, float(adjustment[answered > 0].max() * n / asked)))
     if n > 0:
         effective = effective_n(adjustment, answered)
         figures += [("effective_n", None, None, None, effective), ("design_effect", None, None, None, n / effective)]
     figures.append(("has_model", None, None, None, float(state in ("fitted", "not_converged"))))
-    last_day: date = part["last_day"].max()  # type: ignore[assignment]
-    weighted = part.select(*KEY, "invitation_class", "sent", "delivered", "answered").with_columns(
-        model_state=pl.lit(state),
-        propensity=pl.Series(propensity).fill_nan(None),
-        nonresponse_weight=pl.Series(nonresponse).fill_nan(None),
-        raking_factor=pl.Series(factor).fill_nan(None),
-        adjustment=pl.Series(adjustment).fill_nan(None),
-        is_trimmed=pl.Series(cut),
-        model_version=pl.lit(VERSION),
-        as_of=pl.lit(last_day, dtype=pl.Date),
-    )
-    keys = {name: part[name][0] for name in KEY}
-    quality = pl.DataFrame(
-        [
-            {**keys, "figure": figure, "fact": fact, "fact_value": value, "band": band,
-             "amount": None if np.isnan(amount) else amount, "model_version": VERSION, "as_of": last_day}
-            for figure, fact, value, band, amount in figures
-        ],
-        schema=QUALITY_SCHEMA,
-    )  # fmt: skip
-    return weighted.cast(WEIGHTS_SCHEMA), quality  # type: ignore[arg-type]
+    return Weighed(state, propensity, nonresponse, factor, adjustment, cut, figures)
 
 
-_Figure = tuple[str, str | None, str | None, int | None, float]
-
-
-def _figures(
-    fit: Fit, p: Floats, answered: Floats, delivered: Floats, rule: Rule, coded: Mapping[str, tuple[Codes, list[str]]], raked: Raked
-) -> list[_Figure]:
+def _figures(fit: Fit, p: Floats, answered: Floats, delivered: Floats, facts: Facts) -> list[Figure]:
     """How good the model is, on the invitations it was fitted to."""
     rate = float(answered.sum() / delivered.sum())
-    found: list[_Figure] = [
+    found: list[Figure] = [
         ("auc", None, None, None, area_under_curve(p, answered, delivered)),
         ("brier", None, None, None, brier_score(p, answered, delivered)),
         ("brier_of_the_mean_rate", None, None, None, brier_score(np.full(len(p), rate), answered, delivered)),
         ("has_converged", None, None, None, float(fit.has_converged)),
         ("steps", None, None, None, float(fit.steps)),
         ("intercept", None, None, None, fit.intercept),
-        ("raking_rounds", None, None, None, float(raked.rounds)),
-        ("raking_has_converged", None, None, None, float(raked.has_converged)),
-        ("raking_largest_gap", None, None, None, raked.largest_gap),
     ]
-    position = 0
-    for fact in rule.facts:
-        code, values = coded[fact]
+    start = 0
+    for fact, code, values in zip(facts.names, facts.codes, facts.values, strict=True):
         tried = np.bincount(code, weights=delivered, minlength=len(values))
         told = np.bincount(code, weights=answered, minlength=len(values))
         for number, value in enumerate(values):
-            found.append(("coefficient", fact, value, None, float(fit.coefficients[position + number])))
+            found.append(("coefficient", fact, value, None, float(fit.coefficients[start + number])))
             if tried[number] > 0 and told[number] in (0.0, tried[number]):
                 found.append(("separated", fact, value, None, float(tried[number])))
-        position += len(values)
+        start += len(values)
     for number, (n, predicted, observed) in enumerate(calibration(p, answered, delivered)):
         found.append(("calibration_invitations", None, None, number + 1, n))
         found.append(("calibration_predicted", None, None, number + 1, predicted))
         found.append(("calibration_observed", None, None, number + 1, observed))
-    for fact, empty in zip(rule.margins, raked.empty, strict=True):
-        code, values = coded[fact]
-        found += [("margin_without_answers", fact, values[number], None, 1.0) for number in empty]
     return found
 
 
-def _margins(
-    rule: Rule, coded: Mapping[str, tuple[Codes, list[str]]], sent: Floats, answered: Floats, adjustment: Floats
-) -> list[_Figure]:
-    """Shares of each value of each margin: wanted, among the answers as they are, among the weighted answers."""
-    found: list[_Figure] = []
-    for fact in rule.margins:
-        code, values = coded[fact]
+def _margins(margins: Facts, raked: Raked, sent: Floats, answered: Floats, adjustment: Floats) -> list[Figure]:
+    """How raking went, and the shares of each value of each margin: wanted, among the answers, among the weighted answers."""
+    found: list[Figure] = [
+        ("raking_rounds", None, None, None, float(raked.rounds)),
+        ("raking_has_converged", None, None, None, float(raked.has_converged)),
+        ("raking_largest_gap", None, None, None, raked.largest_gap),
+    ]
+    for fact, code, values, empty in zip(margins.names, margins.codes, margins.values, raked.empty, strict=True):
+        found += [("margin_without_answers", fact, values[number], None, 1.0) for number in empty]
         for figure, weights in (
             ("margin_wanted", sent),
             ("margin_before", answered),
@@ -472,27 +465,105 @@ def _margins(
     return found
 
 
-def weights_of_responses(invitations: pl.DataFrame, facts: Sequence[str], rules: Sequence[Rule]) -> pl.DataFrame:
-    """Adjustment of each answered invitation, from rows: what the warehouse does with a join in SQL.
+def _coded(frame: pl.DataFrame, names: Sequence[str]) -> Facts:
+    """Facts of a frame; values are numbered in the order of their text."""
+    codes, values = [], []
+    for name in names:
+        labels = frame[name].unique().cast(pl.String).sort().to_list()
+        codes.append(frame[name].cast(pl.Enum(labels)).to_physical().to_numpy().astype(np.int64))
+        values.append(labels)
+    return Facts(tuple(names), tuple(codes), tuple(values))
+
+
+def facts_in(columns: Sequence[str]) -> list[str]:
+    """Columns of a frame of classes that are facts."""
+    return [name for name in columns if name not in (*KEY, *COUNTS, "first_day")]
+
+
+def periods_of(classes: duckdb.DuckDBPyRelation) -> Iterator[pl.DataFrame]:
+    """Classes of invitations by month, one frame at a time: those of years do not fit into memory at once."""
+    kept = ", ".join(f'"{name}"' for name in classes.columns if name != "first_day")
+    for (period,) in classes.select("period").distinct().order("period").fetchall():
+        yield classes.filter(duckdb.ColumnExpression("period") == duckdb.ConstantExpression(period)).select(kept).pl()
+
+
+def response_weights(periods: Iterable[pl.DataFrame], rules: Sequence[Rule]) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Adjustments of all surveys and periods, and how good they are.
 
     Args:
-        invitations: source, survey_id, period, invitation_id, the facts (text), is_delivered, is_answered, last_day.
+        periods: frames that each hold whole periods of surveys; a frame at a time is all that is kept of them. One row per source, survey_id,
+            period and class: the facts (text), invitation_class, sent >= delivered >= answered, last_day.
+
+    Returns:
+        One row per class with the schema WEIGHTS_SCHEMA; and one per source, survey, period, figure, fact, value and band with
+        QUALITY_SCHEMA. The adjustments of a period's answers add up to the number of invitations sent. `model_state`: fitted,
+        not_converged, too_few_answers (all of a period's answers have the same adjustment), no_answers, no_rule.
+    """
+    found = [pl.DataFrame(schema=WEIGHTS_SCHEMA)]
+    figures = [pl.DataFrame(schema=QUALITY_SCHEMA)]
+    for frame in periods:
+        ordered = frame.sort(*KEY, "invitation_class")
+        for part in ordered.partition_by(*KEY, maintain_order=True) if ordered.height else []:
+            weighted, quality = _one_period(part, rules)
+            found.append(weighted)
+            figures.append(quality)
+    order = [*KEY, "figure", "fact", "fact_value", "band"]
+    return pl.concat(found).sort(*KEY, "invitation_class"), pl.concat(figures).sort(order)
+
+
+def _one_period(part: pl.DataFrame, rules: Sequence[Rule]) -> tuple[pl.DataFrame, pl.DataFrame]:
+    names = facts_in(part.columns)
+    sent, delivered, answered = (part[name].to_numpy().astype(np.float64) for name in ("sent", "delivered", "answered"))
+    rule = rule_for(part["survey_id"][0], rules)
+    found = weigh(_coded(part, names), sent, delivered, answered, rule)
+    last_day: date = part["last_day"].max()  # type: ignore[assignment]
+    weighted = part.select(*KEY, "invitation_class", "sent", "delivered", "answered").with_columns(
+        model_state=pl.lit(found.state),
+        propensity=pl.Series(found.propensity).fill_nan(None),
+        nonresponse_weight=pl.Series(found.nonresponse).fill_nan(None),
+        raking_factor=pl.Series(found.factor).fill_nan(None),
+        adjustment=pl.Series(found.adjustment).fill_nan(None),
+        is_trimmed=pl.Series(found.is_trimmed),
+        model_version=pl.lit(VERSION),
+        as_of=pl.lit(last_day, dtype=pl.Date),
+    )
+    keys = {name: part[name][0] for name in KEY}
+    quality = pl.DataFrame(
+        [
+            {**keys, "figure": figure, "fact": fact, "fact_value": value, "band": band,
+             "amount": None if np.isnan(amount) else amount, "model_version": VERSION, "as_of": last_day}
+            for figure, fact, value, band, amount in found.figures
+        ],
+        schema=QUALITY_SCHEMA,
+    )  # fmt: skip
+    return weighted.cast(WEIGHTS_SCHEMA), quality  # type: ignore[arg-type]
+
+
+def weights_of_responses(invitations: pl.DataFrame, facts: Sequence[str], rules: Sequence[Rule]) -> pl.DataFrame:
+    """Adjustment of each answered invitation, from rows: what the warehouse does with a `group by` before and a join after.
+
+    Args:
+        invitations: source, survey_id, period, invitation_id, the facts (text or categories), is_delivered, is_answered.
 
     Returns:
         source, survey_id, period, invitation_id, adjustment of the answered ones.
     """
-    classes = classes_of(invitations, facts)
-    # The facts may be categories, which are cheaper than text; what the model returns is text.
-    plain = classes.with_columns(pl.col(*KEY).cast(pl.String))
-    weighted, _ = response_weights(plain, rules)
-    told = plain.select(*KEY, "invitation_class").join(
-        weighted.select(*KEY, "invitation_class", "adjustment"), on=[*KEY, "invitation_class"], how="left", maintain_order="left"
-    )
-    by_facts = classes.select(*KEY, *facts).with_columns(told["adjustment"])
-    return (
-        invitations.lazy()
-        .filter(pl.col("is_answered"))
-        .join(by_facts.lazy(), on=[*KEY, *facts], how="left")
-        .select(*KEY, "invitation_id", "adjustment")
-        .collect()
-    )
+    found = []
+    for key in invitations.select(KEY).unique().sort(KEY).iter_rows():
+        inside = [pl.col(name) == value for name, value in zip(KEY, key, strict=True)]
+        part = invitations.filter(inside)
+        single = _coded(part, facts)
+        # Mixed radix: one whole number a class.
+        number = np.zeros(part.height, dtype=np.int64)
+        for code, size in zip(single.codes, single.sizes, strict=True):
+            number = number * size + code
+        _, first, of_class = np.unique(number, return_index=True, return_inverse=True)
+        told = part["is_answered"].to_numpy()
+        sent, delivered, answered = (
+            np.bincount(of_class, weights=amounts, minlength=len(first)).astype(np.float64)
+            for amounts in (None, part["is_delivered"].to_numpy(), told)
+        )
+        classes = Facts(single.names, tuple(code[first] for code in single.codes), single.values)
+        adjustment = weigh(classes, sent, delivered, answered, rule_for(str(key[1]), rules)).adjustment
+        found.append(part.filter(told).select(*KEY, "invitation_id").with_columns(adjustment=adjustment[of_class[told]]))
+    return pl.concat(found) if found else invitations.select(*KEY, "invitation_id").with_columns(adjustment=pl.lit(0.0)).clear()

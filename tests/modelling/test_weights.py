@@ -9,12 +9,11 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import sparse
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import brier_score_loss, roc_auc_score
 
 from orchestration.modelling import weights
-from orchestration.modelling.weights import Rule
+from orchestration.modelling.weights import Facts, Rule
 
 DAY = date(2026, 3, 31)
 FACTS = ("channel", "outcome")
@@ -53,15 +52,15 @@ def figure(quality: pl.DataFrame, name: str) -> float:
 def test_the_fit_is_that_of_scikit_learn(ridge: float) -> None:
     dice = np.random.default_rng(3)
     codes = [dice.integers(0, size, 400) for size in (3, 2, 5)]
-    design = weights.indicators(codes, [3, 2, 5])
+    facts = Facts(("a", "b", "c"), tuple(codes), ("xyz", "xy", "vwxyz"))
     trials = dice.integers(1, 20, 400).astype(float)
     eta = -1 + np.array([0.0, 0.7, -0.4])[codes[0]] + np.array([0.0, 1.1])[codes[1]]
     successes = dice.binomial(trials.astype(int), 1 / (1 + np.exp(-eta))).astype(float)
-    found = weights.fit_logistic(design, successes, trials, ridge)
-    assert found.has_converged and found.steps < 12
+    found = weights.fit_logistic(facts, successes, trials, ridge)
+    assert found.has_converged and found.steps < 20
     other = LogisticRegression(C=1 / ridge, tol=1e-10, max_iter=10_000)
-    both = sparse.vstack([design, design])
-    other.fit(both, np.repeat([1, 0], 400), sample_weight=np.concatenate([successes, trials - successes]))
+    design = np.column_stack([np.eye(size)[code] for size, code in zip((3, 2, 5), codes, strict=True)])
+    other.fit(np.vstack([design, design]), np.repeat([1, 0], 400), sample_weight=np.concatenate([successes, trials - successes]))
     assert found.intercept == pytest.approx(float(other.intercept_[0]), abs=2e-4)
     assert found.coefficients == pytest.approx(other.coef_[0], abs=2e-4)
     # At the optimum the gradient is nothing, and with a free intercept as many are expected to answer as did.
@@ -71,7 +70,7 @@ def test_the_fit_is_that_of_scikit_learn(ridge: float) -> None:
 
 def test_a_fact_that_separates_has_a_finite_coefficient_and_is_named() -> None:
     rows = [*PLAIN, ("fax", "solved", 40, 40, 0), ("desk", "not", 30, 30, 30)]
-    weighted, quality = weights.response_weights(classes(rows), [RULE])
+    weighted, quality = weights.response_weights([classes(rows)], [RULE])
     assert set(weighted["model_state"]) == {"fitted"}
     assert weighted["adjustment"].is_finite().all() and weighted["propensity"].is_between(0, 1, closed="none").all()
     named = quality.filter(pl.col("figure") == "separated").select("fact", "fact_value", "amount").rows()
@@ -80,8 +79,8 @@ def test_a_fact_that_separates_has_a_finite_coefficient_and_is_named() -> None:
 
 @pytest.mark.parametrize(("answered", "trials"), [([0.0, 0.0], [5.0, 7.0]), ([5.0, 7.0], [5.0, 7.0])])
 def test_all_or_none_answered_does_not_run_away(answered: list[float], trials: list[float]) -> None:
-    design = weights.indicators([np.array([0, 1])], [2])
-    found = weights.fit_logistic(design, np.array(answered), np.array(trials), 1.0)
+    facts = Facts(("a",), (np.array([0, 1]),), ("xy",))
+    found = weights.fit_logistic(facts, np.array(answered), np.array(trials), 1.0)
     assert np.isfinite(found.intercept) and np.isfinite(found.coefficients).all()
 
 
@@ -135,7 +134,7 @@ def test_raked_weights_are_never_wild(rows: list[tuple[int, int, int, int]]) -> 
 
 
 def test_a_margin_value_nobody_answered_in_is_spread_over_the_others_and_named() -> None:
-    weighted, quality = weights.response_weights(classes([*PLAIN, ("fax", "solved", 100, 90, 0)]), [RULE])
+    weighted, quality = weights.response_weights([classes([*PLAIN, ("fax", "solved", 100, 90, 0)])], [RULE])
     (named,) = quality.filter(pl.col("figure") == "margin_without_answers").select("fact", "fact_value").rows()
     assert named == ("channel", "fax")
     assert weighted.select((pl.col("adjustment") * pl.col("answered")).sum()).item() == pytest.approx(1100)
@@ -174,7 +173,7 @@ def test_a_cap_of_one_is_refused() -> None:
 
 def test_what_is_trimmed_is_reported() -> None:
     rows = [("sms", "solved", 500, 500, 200), ("sms", "not", 500, 500, 2)]
-    weighted, quality = weights.response_weights(classes(rows), [Rule("*", FACTS, FACTS, 2.0, 10, 1e-3)])
+    weighted, quality = weights.response_weights([classes(rows)], [Rule("*", FACTS, FACTS, 2.0, 10, 1e-3)])
     assert weighted.filter(pl.col("is_trimmed"))["invitation_class"].to_list() == ["sms|not"]
     assert figure(quality, "trimmed_share") == pytest.approx(2 / 202)
     assert figure(quality, "largest_relative_adjustment") == pytest.approx(2.0)
@@ -191,7 +190,7 @@ def test_effective_size_of_kish() -> None:
 
 
 def test_the_weighted_answers_look_like_the_invited() -> None:
-    weighted, quality = weights.response_weights(classes(PLAIN), [RULE])
+    weighted, quality = weights.response_weights([classes(PLAIN)], [RULE])
     assert weighted.select((pl.col("adjustment") * pl.col("answered")).sum()).item() == pytest.approx(1000)
     shares = {
         name: dict(quality.filter((pl.col("figure") == name) & (pl.col("fact") == "outcome")).select("fact_value", "amount").rows())
@@ -227,7 +226,7 @@ def test_a_truth_that_follows_from_the_facts_comes_out() -> None:
 
 def test_few_answers_no_model_and_all_the_same_adjustment() -> None:
     few = [("sms", "solved", 60, 60, 5), ("mail", "not", 40, 40, 4)]
-    weighted, quality = weights.response_weights(classes(few), [RULE])
+    weighted, quality = weights.response_weights([classes(few)], [RULE])
     assert set(weighted["model_state"]) == {"too_few_answers"}
     assert weighted["adjustment"].to_list() == pytest.approx([100 / 9, 100 / 9])
     assert weighted["propensity"].null_count() == 2 and figure(quality, "has_model") == 0
@@ -235,21 +234,21 @@ def test_few_answers_no_model_and_all_the_same_adjustment() -> None:
 
 
 def test_no_answers_no_rule_and_nothing_at_all() -> None:
-    weighted, _ = weights.response_weights(classes([("sms", "solved", 9, 9, 0)]), [RULE])
+    weighted, _ = weights.response_weights([classes([("sms", "solved", 9, 9, 0)])], [RULE])
     assert weighted["model_state"].to_list() == ["no_answers"] and weighted["adjustment"].to_list() == [None]
-    weighted, _ = weights.response_weights(classes(PLAIN, survey="T"), [Rule("S*", FACTS, FACTS)])
+    weighted, _ = weights.response_weights([classes(PLAIN, survey="T")], [Rule("S*", FACTS, FACTS)])
     assert set(weighted["model_state"]) == {"no_rule"} and weighted["adjustment"].n_unique() == 1
-    weighted, quality = weights.response_weights(classes([]), [RULE])
+    weighted, quality = weights.response_weights([classes([])], [RULE])
     assert (weighted.schema, quality.schema) == (pl.Schema(weights.WEIGHTS_SCHEMA), pl.Schema(weights.QUALITY_SCHEMA))
-    full, quality = weights.response_weights(classes(PLAIN), [RULE])
+    full, quality = weights.response_weights([classes(PLAIN)], [RULE])
     assert (full.schema, quality.schema) == (pl.Schema(weights.WEIGHTS_SCHEMA), pl.Schema(weights.QUALITY_SCHEMA))
 
 
 def test_a_new_period_changes_no_other_and_the_order_of_rows_nothing() -> None:
     march = classes(PLAIN)
-    alone, _ = weights.response_weights(march, [RULE])
+    alone, _ = weights.response_weights([march], [RULE])
     april = classes([("sms", "solved", 90, 80, 30), ("fax", "not", 70, 60, 25)], period="2026-04")
-    both, _ = weights.response_weights(pl.concat([april, march.reverse()]), [RULE])
+    both, _ = weights.response_weights([pl.concat([april, march.reverse()])], [RULE])
     assert both.filter(pl.col("period") == "2026-03").equals(alone)
 
 
@@ -260,7 +259,7 @@ def test_the_closest_rule_holds() -> None:
 
 
 def test_no_facts_and_no_margins_is_the_response_rate() -> None:
-    weighted, _ = weights.response_weights(classes(PLAIN), [Rule("*", (), (), minimum_answers=10)])
+    weighted, _ = weights.response_weights([classes(PLAIN)], [Rule("*", (), (), minimum_answers=10)])
     assert weighted["adjustment"].to_list() == pytest.approx([1000 / 186] * 4)
 
 
