@@ -31,7 +31,9 @@ def _dummies(values: list[str], skip: str) -> tuple[list[str], Floats]:
     """One column a value but `skip`; values that never vary give none."""
     kept = sorted(set(values) - {skip})
     told = np.array(values)
-    return kept, np.column_stack([told == value for value in kept]).astype(np.float64) if kept else np.zeros((len(values), 0))
+    return kept, np.column_stack([told == value for value in kept]).astype(np.float64) if kept else np.zeros(
+        (len(values), 0)
+    )
 
 
 def mode_effects(classes: pl.DataFrame) -> pl.DataFrame:
@@ -53,7 +55,9 @@ def mode_effects(classes: pl.DataFrame) -> pl.DataFrame:
 
 
 def _one_question(part: pl.DataFrame, facts: list[str]) -> list[dict[str, object]]:
-    n, total, squares = (part[name].to_numpy().astype(np.float64) for name in ("answers", "score_sum", "score_sum_squares"))
+    n, total, squares = (
+        part[name].to_numpy().astype(np.float64) for name in ("answers", "score_sum", "score_sum_squares")
+    )
     by_mode = part.group_by("mode").agg(pl.col("answers").sum(), pl.col("score_sum").sum()).sort("mode")
     counts = dict(zip(by_mode["mode"], by_mode["answers"], strict=True))
     means = {mode: mean / counts[mode] for mode, mean in zip(by_mode["mode"], by_mode["score_sum"], strict=True)}
@@ -76,7 +80,7 @@ def _one_question(part: pl.DataFrame, facts: list[str]) -> list[dict[str, object
         # A coefficient is told by the data alone where this projection leaves its direction as it is.
         reached = np.diag(bread @ squared)
         told_apart = np.abs(reached[base.shape[1] :] - 1) < 1e-6
-        rank, answers = int(round(reached.sum())), float(n.sum())
+        rank, answers = round(float(reached.sum())), float(n.sum())
         effects[told_apart] = beta[base.shape[1] :][told_apart]
         if answers > rank:
             covariance = bread @ ((x * residual[:, None]).T @ x) @ bread * (answers / (answers - rank))

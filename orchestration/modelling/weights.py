@@ -80,10 +80,14 @@ def rules_of(seed: pl.DataFrame, known: Sequence[str]) -> list[Rule]:
     """
     rules = []
     for row in seed.iter_rows(named=True):
-        facts, margins = (tuple(filter(None, (row[name] or "").replace(" ", "").split(";"))) for name in ("facts", "margins"))
+        facts, margins = (
+            tuple(filter(None, (row[name] or "").replace(" ", "").split(";"))) for name in ("facts", "margins")
+        )
         unknown = sorted({*facts, *margins} - set(known))
         if unknown:
-            raise ValueError(f"survey_weighting {row['survey_id']}: {', '.join(unknown)} is no fact; use {', '.join(known)}")
+            raise ValueError(
+                f"survey_weighting {row['survey_id']}: {', '.join(unknown)} is no fact; use {', '.join(known)}"
+            )
         if not row["cap"] > 1 or not row["ridge"] > 0:
             raise ValueError(f"survey_weighting {row['survey_id']}: cap must be above 1 and ridge above 0")
         rules.append(
@@ -157,8 +161,7 @@ def linear(facts: Facts, intercept: float, coefficients: Floats, rows: int) -> F
 def _sums(facts: Facts, amounts: Floats) -> Floats:
     """Sum of the amounts: over all rows, then by each value of each fact."""
     by_fact = [
-        np.bincount(code, weights=amounts, minlength=size)
-        for code, size in zip(facts.codes, facts.sizes, strict=True)
+        np.bincount(code, weights=amounts, minlength=size) for code, size in zip(facts.codes, facts.sizes, strict=True)
     ]
     return np.concatenate([[amounts.sum()], *by_fact])
 
@@ -172,7 +175,9 @@ def _products(facts: Facts, amounts: Floats) -> Floats:
     for first in range(len(sizes)):
         for second in range(first + 1, len(sizes)):
             cell = facts.codes[first] * sizes[second] + facts.codes[second]
-            table = np.bincount(cell, weights=amounts, minlength=sizes[first] * sizes[second]).reshape(sizes[first], sizes[second])
+            table = np.bincount(cell, weights=amounts, minlength=sizes[first] * sizes[second]).reshape(
+                sizes[first], sizes[second]
+            )
             rows = slice(starts[first], starts[first + 1])
             columns = slice(starts[second], starts[second + 1])
             found[rows, columns], found[columns, rows] = table, table.T
@@ -283,7 +288,9 @@ def _gaps(weights: Floats, codes: Sequence[Codes], targets: Sequence[Floats]) ->
     for code, target in zip(codes, targets, strict=True):
         total = target.sum()
         if total > 0:
-            found.append(float(np.abs(np.bincount(code, weights=weights, minlength=len(target)) - target).max() / total))
+            found.append(
+                float(np.abs(np.bincount(code, weights=weights, minlength=len(target)) - target).max() / total)
+            )
     return found or [0.0]
 
 
@@ -350,7 +357,11 @@ def calibration(p: Floats, successes: Floats, trials: Floats, bands: int = BANDS
     order = np.argsort(p, kind="stable")
     p, successes, trials = p[order], successes[order], trials[order]
     middle = np.cumsum(trials) - trials / 2
-    band = np.minimum((middle / trials.sum() * bands).astype(np.int64), bands - 1) if len(p) else np.zeros(0, dtype=np.int64)
+    band = (
+        np.minimum((middle / trials.sum() * bands).astype(np.int64), bands - 1)
+        if len(p)
+        else np.zeros(0, dtype=np.int64)
+    )
     found = []
     for number in np.unique(band):
         inside = band == number
@@ -403,7 +414,10 @@ def weigh(facts: Facts, sent: Floats, delivered: Floats, answered: Floats, rule:
         propensity = _expit(linear(used, fit.intercept, fit.coefficients, rows))
         nonresponse = 1.0 / propensity
         scaled = nonresponse * (asked / float((nonresponse * answered).sum()))
-        targets = [np.bincount(code, weights=sent, minlength=size) for code, size in zip(margins.codes, margins.sizes, strict=True)]
+        targets = [
+            np.bincount(code, weights=sent, minlength=size).astype(np.float64)
+            for code, size in zip(margins.codes, margins.sizes, strict=True)
+        ]
         raked = rake(scaled * answered, margins.codes, targets)
         factor = raked.factors
         adjustment, cut = trim(scaled * factor, answered, rule.cap)
@@ -411,7 +425,9 @@ def weigh(facts: Facts, sent: Floats, delivered: Floats, answered: Floats, rule:
         figures += _figures(fit, propensity, answered, delivered, used)
         figures += _margins(margins, raked, sent, answered, adjustment)
         figures.append(("trimmed_share", None, None, None, float(answered[cut].sum() / n)))
-        figures.append(("largest_relative_adjustment", None, None, None, float(adjustment[answered > 0].max() * n / asked)))
+        figures.append(
+            ("largest_relative_adjustment", None, None, None, float(adjustment[answered > 0].max() * n / asked))
+        )
     if n > 0:
         effective = effective_n(adjustment, answered)
         figures += [("effective_n", None, None, None, effective), ("design_effect", None, None, None, n / effective)]
@@ -565,5 +581,11 @@ def weights_of_responses(invitations: pl.DataFrame, facts: Sequence[str], rules:
         )
         classes = Facts(single.names, tuple(code[first] for code in single.codes), single.values)
         adjustment = weigh(classes, sent, delivered, answered, rule_for(str(key[1]), rules)).adjustment
-        found.append(part.filter(told).select(*KEY, "invitation_id").with_columns(adjustment=adjustment[of_class[told]]))
-    return pl.concat(found) if found else invitations.select(*KEY, "invitation_id").with_columns(adjustment=pl.lit(0.0)).clear()
+        found.append(
+            part.filter(told).select(*KEY, "invitation_id").with_columns(adjustment=adjustment[of_class[told]])
+        )
+    return (
+        pl.concat(found)
+        if found
+        else invitations.select(*KEY, "invitation_id").with_columns(adjustment=pl.lit(0.0)).clear()
+    )

@@ -30,14 +30,18 @@ def _invitations(answers: int) -> pl.DataFrame:
     columns: dict[str, Any] = {
         "source": pl.Series(["surveys"], dtype=pl.Categorical).new_from_index(0, rows),
         "survey_id": pl.Series(["CSAT01"], dtype=pl.Categorical).new_from_index(0, rows),
-        "period": _picked(dice.integers(0, PERIODS, rows, dtype=np.uint8), [f"month-{number:02d}" for number in range(PERIODS)]),
+        "period": _picked(
+            dice.integers(0, PERIODS, rows, dtype=np.uint8), [f"month-{number:02d}" for number in range(PERIODS)]
+        ),
         "invitation_id": np.arange(rows),
     }
     logit = np.full(rows, -1.2, dtype=np.float32)
     for fact, size in VALUES.items():
         # The first values are the frequent ones, as they are in life.
         code = np.minimum((dice.random(rows, dtype=np.float32) ** 3 * size).astype(np.uint8), size - 1)
-        logit += (0.15 * code / size).astype(np.float32) + (np.float32(0.8) * (code == 1) if fact == "outcome" else np.float32(0))
+        logit += (0.15 * code / size).astype(np.float32) + (
+            np.float32(0.8) * (code == 1) if fact == "outcome" else np.float32(0)
+        )
         columns[fact] = _picked(code, [f"{fact}-{number:02d}" for number in range(size)])
     columns["is_delivered"] = dice.random(rows, dtype=np.float32) < 0.98
     columns["is_answered"] = columns["is_delivered"] & (dice.random(rows, dtype=np.float32) < 1 / (1 + np.exp(-logit)))

@@ -85,7 +85,9 @@ def test_the_silent_are_happier_than_those_who_answer(snapshot: Snapshot, asked:
 
 
 def test_bounds_without_a_model_hold_the_truth_of_every_month(snapshot: Snapshot, asked: pl.DataFrame) -> None:
-    rows = snapshot.rows("select * from fct_survey_silent where survey_id = 'CSAT01' and metric = 'csat_top2' order by period")
+    rows = snapshot.rows(
+        "select * from fct_survey_silent where survey_id = 'CSAT01' and metric = 'csat_top2' order by period"
+    )
     assert len(rows) == 4
     # Months of the units' zone, which is that of Shanghai.
     months = asked.with_columns(month=pl.col("sent_at").dt.offset_by("8h").dt.strftime("%Y-%m"))
@@ -110,12 +112,19 @@ def test_the_model_is_calibrated_and_below_what_is_possible(snapshot: Snapshot, 
     delivered = asked.filter(pl.col("outcome") != "not_delivered")
     told = delivered["is_answered"].cast(pl.Float64).to_numpy()
     best = area_under_curve(delivered["propensity"].cast(pl.Float64).to_numpy(), told, told * 0 + 1)
-    found = [row["amount"] for row in snapshot.rows("select amount from fct_survey_response_model where survey_id = 'CSAT01' and figure = 'auc'")]
+    found = [
+        row["amount"]
+        for row in snapshot.rows(
+            "select amount from fct_survey_response_model where survey_id = 'CSAT01' and figure = 'auc'"
+        )
+    ]
     assert all(0.55 < auc < best + 0.03 for auc in found)
 
 
 def test_the_way_of_answering_changes_no_answer_here(snapshot: Snapshot) -> None:
     """The truth has no effect of the mode on what is said; that of the voice menu looks like one until the facts are equal."""
-    rows = snapshot.rows("select * from fct_survey_mode_effects where survey_id = 'CSAT01' and question_role = 'csat' and mode <> reference_mode")
+    rows = snapshot.rows(
+        "select * from fct_survey_mode_effects where survey_id = 'CSAT01' and question_role = 'csat' and mode <> reference_mode"
+    )
     assert {row["mode"] for row in rows} | {rows[0]["reference_mode"]} == {"app", "email", "ivr", "sms"}
     assert all(abs(row["effect"]) < 3.3 * row["standard_error"] for row in rows)

@@ -56,14 +56,22 @@ def test_effects_and_errors_are_those_of_the_single_answers() -> None:
 
 
 def test_a_mode_that_only_its_own_kind_has_is_not_told() -> None:
-    rows = answers(400).with_columns(about=pl.when(pl.col("mode") == "ivr").then(pl.lit("call")).otherwise(pl.lit("ticket")))
+    rows = answers(400).with_columns(
+        about=pl.when(pl.col("mode") == "ivr").then(pl.lit("call")).otherwise(pl.lit("ticket"))
+    )
     found = {row["mode"]: row for row in effects(classes(rows, "about")).iter_rows(named=True)}
-    assert found["ivr"]["effect"] is None and found["ivr"]["effect_low"] is None and found["ivr"]["raw_difference"] is not None
+    assert (
+        found["ivr"]["effect"] is None
+        and found["ivr"]["effect_low"] is None
+        and found["ivr"]["raw_difference"] is not None
+    )
     assert found["email"]["effect"] is not None
 
 
 def test_two_modes_that_only_together_are_a_kind_are_not_told() -> None:
-    rows = answers(400).with_columns(about=pl.when(pl.col("mode") == "sms").then(pl.lit("ticket")).otherwise(pl.lit("call")))
+    rows = answers(400).with_columns(
+        about=pl.when(pl.col("mode") == "sms").then(pl.lit("ticket")).otherwise(pl.lit("call"))
+    )
     found = {row["mode"]: row for row in effects(classes(rows, "about")).iter_rows(named=True)}
     assert {mode for mode, row in found.items() if row["effect"] is None} == {"email", "ivr"}
 
@@ -73,7 +81,11 @@ def test_one_mode_few_answers_and_none() -> None:
     assert (row["mode"], row["effect"], row["raw_difference"]) == ("sms", 0.0, 0.0)
     two = pl.DataFrame({"mode": ["sms", "ivr"], "outcome": ["solved", "solved"], "score": [50.0, 75.0]})
     found = {row["mode"]: row for row in effects(classes(two, "outcome")).iter_rows(named=True)}
-    assert found["sms"]["effect"] == pytest.approx(-25) and found["sms"]["standard_error"] is None and found["sms"]["effect_high"] is None
+    assert (
+        found["sms"]["effect"] == pytest.approx(-25)
+        and found["sms"]["standard_error"] is None
+        and found["sms"]["effect_high"] is None
+    )
     none = effects(classes(answers(5), "outcome").clear())
     assert none.height == 0 and none.schema == pl.Schema(mode_effects.SCHEMA)
 

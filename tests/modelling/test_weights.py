@@ -20,9 +20,7 @@ FACTS = ("channel", "outcome")
 RULE = Rule("*", FACTS, FACTS, cap=5, minimum_answers=10, ridge=1.0)
 
 
-def classes(
-    rows: list[tuple[str, str, int, int, int]], period: str = "2026-03", survey: str = "S"
-) -> pl.DataFrame:
+def classes(rows: list[tuple[str, str, int, int, int]], period: str = "2026-03", survey: str = "S") -> pl.DataFrame:
     """Classes of one survey and period: channel, outcome, sent, delivered, answered."""
     return pl.DataFrame(
         [
@@ -37,7 +35,12 @@ def classes(
     )  # fmt: skip
 
 
-PLAIN = [("sms", "solved", 600, 580, 90), ("sms", "not", 200, 190, 70), ("mail", "solved", 150, 140, 14), ("mail", "not", 50, 45, 12)]
+PLAIN = [
+    ("sms", "solved", 600, 580, 90),
+    ("sms", "not", 200, 190, 70),
+    ("mail", "solved", 150, 140, 14),
+    ("mail", "not", 50, 45, 12),
+]
 
 
 def figure(quality: pl.DataFrame, name: str) -> float:
@@ -60,7 +63,11 @@ def test_the_fit_is_that_of_scikit_learn(ridge: float) -> None:
     assert found.has_converged and found.steps < 20
     other = LogisticRegression(C=1 / ridge, tol=1e-10, max_iter=10_000)
     design = np.column_stack([np.eye(size)[code] for size, code in zip((3, 2, 5), codes, strict=True)])
-    other.fit(np.vstack([design, design]), np.repeat([1, 0], 400), sample_weight=np.concatenate([successes, trials - successes]))
+    other.fit(
+        np.vstack([design, design]),
+        np.repeat([1, 0], 400),
+        sample_weight=np.concatenate([successes, trials - successes]),
+    )
     assert found.intercept == pytest.approx(float(other.intercept_[0]), abs=2e-4)
     assert found.coefficients == pytest.approx(other.coef_[0], abs=2e-4)
     # At the optimum the gradient is nothing, and with a free intercept as many are expected to answer as did.
@@ -120,7 +127,11 @@ def test_raking_a_table_by_hand() -> None:
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 2), st.integers(0, 40), st.integers(0, 60)), min_size=1, max_size=20))
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 3), st.integers(0, 2), st.integers(0, 40), st.integers(0, 60)), min_size=1, max_size=20
+    )
+)
 def test_raked_weights_are_never_wild(rows: list[tuple[int, int, int, int]]) -> None:
     """Whatever is empty: nothing divides by zero, nothing is negative, and the total is the one that is wanted."""
     first, second = np.array([row[0] for row in rows]), np.array([row[1] for row in rows])
@@ -138,7 +149,11 @@ def test_a_margin_value_nobody_answered_in_is_spread_over_the_others_and_named()
     (named,) = quality.filter(pl.col("figure") == "margin_without_answers").select("fact", "fact_value").rows()
     assert named == ("channel", "fax")
     assert weighted.select((pl.col("adjustment") * pl.col("answered")).sum()).item() == pytest.approx(1100)
-    after = dict(quality.filter((pl.col("figure") == "margin_after") & (pl.col("fact") == "channel")).select("fact_value", "amount").rows())
+    after = dict(
+        quality.filter((pl.col("figure") == "margin_after") & (pl.col("fact") == "channel"))
+        .select("fact_value", "amount")
+        .rows()
+    )
     # The 100 fax invitations are shared 800 to 200, as the others are.
     assert after == {"fax": 0.0, "mail": pytest.approx(0.2, abs=1e-5), "sms": pytest.approx(0.8, abs=1e-5)}
 
@@ -193,7 +208,11 @@ def test_the_weighted_answers_look_like_the_invited() -> None:
     weighted, quality = weights.response_weights([classes(PLAIN)], [RULE])
     assert weighted.select((pl.col("adjustment") * pl.col("answered")).sum()).item() == pytest.approx(1000)
     shares = {
-        name: dict(quality.filter((pl.col("figure") == name) & (pl.col("fact") == "outcome")).select("fact_value", "amount").rows())
+        name: dict(
+            quality.filter((pl.col("figure") == name) & (pl.col("fact") == "outcome"))
+            .select("fact_value", "amount")
+            .rows()
+        )
         for name in ("margin_wanted", "margin_before", "margin_after")
     }
     assert shares["margin_wanted"] == {"not": 0.25, "solved": 0.75}
@@ -217,7 +236,9 @@ def test_a_truth_that_follows_from_the_facts_comes_out() -> None:
             "is_delivered": True, "is_answered": answers, "last_day": DAY, "happy": happy,
         }
     )  # fmt: skip
-    found = weights.weights_of_responses(rows.drop("happy"), FACTS, [RULE]).join(rows.select("invitation_id", "happy"), on="invitation_id")
+    found = weights.weights_of_responses(rows.drop("happy"), FACTS, [RULE]).join(
+        rows.select("invitation_id", "happy"), on="invitation_id"
+    )
     weighted = found.select((pl.col("adjustment") * pl.col("happy")).sum() / pl.col("adjustment").sum()).item()
     assert found.height == answers.sum()
     assert abs(happy[answers].mean() - happy.mean()) > 0.10
@@ -254,7 +275,9 @@ def test_a_new_period_changes_no_other_and_the_order_of_rows_nothing() -> None:
 
 def test_the_closest_rule_holds() -> None:
     rules = [Rule("*", (), ()), Rule("CS*", (), ()), Rule("CSAT*", (), ()), Rule("CSAT01", (), ())]
-    assert [getattr(weights.rule_for(name, rules), "survey_id", None) for name in ("CSAT01", "CSAT02", "CSX", "NPS")] == ["CSAT01", "CSAT*", "CS*", "*"]
+    assert [
+        getattr(weights.rule_for(name, rules), "survey_id", None) for name in ("CSAT01", "CSAT02", "CSX", "NPS")
+    ] == ["CSAT01", "CSAT*", "CS*", "*"]
     assert weights.rule_for("NPS", rules[1:]) is None
 
 
@@ -268,7 +291,14 @@ def test_no_facts_and_no_margins_is_the_response_rate() -> None:
     [({"facts": "channel;weather"}, "weather is no fact"), ({"cap": 1.0}, "cap must be above 1"), ({"ridge": 0.0}, "ridge above 0")],
 )  # fmt: skip
 def test_a_rule_that_cannot_be_is_refused(change: dict[str, object], message: str) -> None:
-    row = {"survey_id": "*", "facts": "channel; outcome", "margins": None, "cap": 5.0, "minimum_answers": 50, "ridge": 1.0}
+    row = {
+        "survey_id": "*",
+        "facts": "channel; outcome",
+        "margins": None,
+        "cap": 5.0,
+        "minimum_answers": 50,
+        "ridge": 1.0,
+    }
     (fine,) = weights.rules_of(pl.DataFrame([row]), FACTS)
     assert (fine.facts, fine.margins) == (FACTS, ())
     with pytest.raises(ValueError, match=message):

@@ -72,14 +72,18 @@ def _desk(minutes: int) -> str:
 
 
 def _survey_files() -> dict[str, list[str]]:
-    invitations = ["invitation_id,survey_id,survey_type,contact_type,contact_id,channel,unit_code,product,sent_at,delivered_at"]
+    invitations = [
+        "invitation_id,survey_id,survey_type,contact_type,contact_id,channel,unit_code,product,sent_at,delivered_at"
+    ]
     responses = ["response_id,invitation_id,survey_id,survey_type,mode,unit_code,product,submitted_at,base_weight"]
     answers = ["response_id,survey_id,question_id,value,submitted_at"]
     sent = datetime(2026, 3, 10, 12, tzinfo=UTC)
     of = {}
     for name, survey, channel, product, unit, delivered in INVITED:
         of[name] = (channel, unit, product)
-        invitations.append(f"{name},{survey},csat,,,{channel},{unit},{product},{_tool(sent)},{_tool(sent) if delivered else ''}")
+        invitations.append(
+            f"{name},{survey},csat,,,{channel},{unit},{product},{_tool(sent)},{_tool(sent) if delivered else ''}"
+        )
     asked = datetime(2026, 3, 9, 12, tzinfo=UTC) + timedelta(minutes=1000)
     for name in HISTORY:
         invitations.append(f"{name},L,csat,ticket,{name[1:]},sms,C1,mobile,{_tool(asked)},{_tool(asked)}")
@@ -121,7 +125,12 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]:
         f"{AGENT},,{_desk(-9999)},{_desk(-9999)},A,a@x.example,,agent,",
         f"{OTHER},,{_desk(-9999)},{_desk(-9999)},B,b@x.example,,agent,",
     ]
-    for name, lines in (("tickets", tickets), ("ticket_field_history", history), ("ticket_comments", comments), ("users", users)):
+    for name, lines in (
+        ("tickets", tickets),
+        ("ticket_field_history", history),
+        ("ticket_comments", comments),
+        ("users", users),
+    ):
         project.deliver(f"{name}_20260320.csv", "\n".join(lines) + "\n", source="zendesk")
     units = [
         "unit_code,parent_code,name_zh,name_en,level,time_zone,calendar,valid_from,valid_to",
@@ -137,7 +146,10 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]:
     project.deliver("calls_20260320.csv", "\n".join(calls) + "\n")
     project.load("load-1")
     project.build()
-    with opened(project) as warehouse, closing(open_snapshot(build_snapshot(project.settings, run_id="run-1").path)) as snapshot:
+    with (
+        opened(project) as warehouse,
+        closing(open_snapshot(build_snapshot(project.settings, run_id="run-1").path)) as snapshot,
+    ):
         yield Built(warehouse, snapshot)
 
 
@@ -146,7 +158,9 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]:
 
 def test_how_each_response_counts(built: Built) -> None:
     found = dict(built.rows("select response_id, weight_state from fct_survey_weights"))
-    expected = {name: "modelled" if survey == "M" else "base_and_rate" for name, _, survey, *_ in RESPONDED if survey in "MF"}
+    expected = {
+        name: "modelled" if survey == "M" else "base_and_rate" for name, _, survey, *_ in RESPONDED if survey in "MF"
+    }
     expected |= {
         "RM1": "repeated", "RM2": "repeated", "RM45-early": "before_invitation", "RM46-early": "before_invitation",
         "stray": "without_invitation", "unknown": "without_invitation", "RF3": "base_not_positive", "RF4": "base_not_positive",
@@ -177,7 +191,9 @@ def test_one_response_an_invitation_counts_in_the_rate(built: Built) -> None:
     grid = metric_value(built.snapshot, "survey_grid_response_rate", Filters(where={"survey_id": ("M", "F")}))
     assert (grid.numerator, grid.denominator) == (25, 66)
     # The invitation that was answered only before it was sent is answered by the raw rate.
-    assert built.rows("select count(*) filter (where is_answered), count(*) filter (where is_delivered) from fct_survey_invitations where survey_id in ('M', 'F')") == [(26, 66)]
+    assert built.rows(
+        "select count(*) filter (where is_answered), count(*) filter (where is_delivered) from fct_survey_invitations where survey_id in ('M', 'F')"
+    ) == [(26, 66)]
 
 
 # --- weights ---------------------------------------------------------------------------------------------------------------
@@ -185,19 +201,27 @@ def test_one_response_an_invitation_counts_in_the_rate(built: Built) -> None:
 
 def test_weights_of_a_period_with_a_model(built: Built) -> None:
     """Sent by text message (mobile) 40, by e-mail (fixed) 20: each answer stands for 40/16 and 20/5 of them, whatever the model thinks."""
-    found = dict(built.rows("select response_id, weight from fct_survey_weights where survey_id = 'M' and weight is not null"))
+    found = dict(
+        built.rows("select response_id, weight from fct_survey_weights where survey_id = 'M' and weight is not null")
+    )
     assert len(found) == 21
     for name, weight in found.items():
-        assert weight == pytest.approx(20 / 5 if name in ("RM41", "RM42", "RM43", "RM44", "RM46-later") else 40 / 16, rel=1e-5)
+        assert weight == pytest.approx(
+            20 / 5 if name in ("RM41", "RM42", "RM43", "RM44", "RM46-later") else 40 / 16, rel=1e-5
+        )
     assert sum(found.values()) == pytest.approx(60)
-    assert built.rows("select avg(relative_weight) from fct_survey_weights where survey_id = 'M'")[0][0] == pytest.approx(1)
+    assert built.rows("select avg(relative_weight) from fct_survey_weights where survey_id = 'M'")[0][
+        0
+    ] == pytest.approx(1)
 
 
 def test_weights_without_a_model(built: Built) -> None:
     """F: 8 sent, 4 answered: twice the base weight, of which none is 1 and 0 and -3 are no weight. O: the base weight."""
     found = dict(built.rows("select response_id, weight from fct_survey_weights where survey_id in ('F', 'O')"))
     assert found == {"RF1": 4.0, "RF2": 2.0, "RF3": None, "RF4": None, "RO1": 3.0, "RO2": 1.0, "RO3": None}
-    states = dict(built.rows("select survey_id, min(model_state) from fct_survey_weights where survey_id <> 'O' group by all"))
+    states = dict(
+        built.rows("select survey_id, min(model_state) from fct_survey_weights where survey_id <> 'O' group by all")
+    )
     assert states == {"M": "fitted", "F": "too_few_answers"}
     assert built.rows("select base_weight from fct_survey_responses where response_id = 'RF4'") == [(-3.0,)]
     assert built.rows("select count(*) from fct_quarantined_rows") == [(0,)]
@@ -205,7 +229,11 @@ def test_weights_without_a_model(built: Built) -> None:
 
 def test_raw_beside_weighted(built: Built) -> None:
     slices = Filters(where={"survey_id": ("M",)})
-    counted = {"RM1-again": 2, "RM2-tie": 2, "RM46-later": 5} | {name: value for name, _, survey, _, value, _ in RESPONDED if survey == "M" and name in {f"RM{n}" for n in [*range(3, 17), *range(41, 45)]}}
+    counted = {"RM1-again": 2, "RM2-tie": 2, "RM46-later": 5} | {
+        name: value
+        for name, _, survey, _, value, _ in RESPONDED
+        if survey == "M" and name in {f"RM{n}" for n in [*range(3, 17), *range(41, 45)]}
+    }
     weight = {name: 4.0 if name in ("RM41", "RM42", "RM43", "RM44", "RM46-later") else 2.5 for name in counted}
     total, squares = sum(weight.values()), sum(w * w for w in weight.values())
     effective = total**2 / squares
@@ -214,7 +242,9 @@ def test_raw_beside_weighted(built: Built) -> None:
     assert found.n == pytest.approx(effective, rel=1e-5) and found.is_small_base
     assert found.low is not None and found.high is not None and found.low < found.value < found.high
     mean = metric_value(built.snapshot, "csat_mean_weighted", slices)
-    assert mean.value == pytest.approx(sum(w * (counted[name] - 1) * 25 for name, w in weight.items()) / total, rel=1e-5)
+    assert mean.value == pytest.approx(
+        sum(w * (counted[name] - 1) * 25 for name, w in weight.items()) / total, rel=1e-5
+    )
     assert metric_value(built.snapshot, "survey_effective_n", slices).value == pytest.approx(effective, rel=1e-5)
     assert metric_value(built.snapshot, "survey_design_effect", slices).value == pytest.approx(21 / effective, rel=1e-5)
     assert metric_value(built.snapshot, "csat_top2_weighted", Filters(where={"survey_id": ("L",)})).value is None
@@ -255,7 +285,9 @@ def test_representation(built: Built) -> None:
     share, answered = 19 / 59, 5 / 21
     assert found["email"][3:7] == pytest.approx((share, answered, 100 * (answered - share), 100 * answered / share))
     assert found["email"][7] == pytest.approx(1 / 3, rel=1e-5)
-    facts = built.rows("select fact, sum(delivered), sum(share_of_answered) from fct_survey_representation where survey_id = 'M' group by fact")
+    facts = built.rows(
+        "select fact, sum(delivered), sum(share_of_answered) from fct_survey_representation where survey_id = 'M' group by fact"
+    )
     assert len(facts) == 12 and {(row[1], round(row[2], 9)) for row in facts} == {(59, 1.0)}
 
 
@@ -273,7 +305,9 @@ def test_the_grid_and_its_quotas(built: Built) -> None:
         ("P3", "sms", "mobile"): (0, 0, 3, 3, False), ("P3", "email", "fixed"): (0, 0, 3, 3, False),
     }  # fmt: skip
     # F has no quota, and L one for the voice menu alone.
-    assert built.rows("select survey_id, count(answers_wanted), count(*) from fct_survey_coverage where survey_id <> 'M' group by all order by 1") == [("F", 0, 3), ("L", 3, 6)]
+    assert built.rows(
+        "select survey_id, count(answers_wanted), count(*) from fct_survey_coverage where survey_id <> 'M' group by all order by 1"
+    ) == [("F", 0, 3), ("L", 3, 6)]
     reached = metric_value(built.snapshot, "survey_quota_reached", Filters(where={"survey_id": ("M",)}))
     assert (reached.numerator, reached.denominator) == (1, 6)
     assert metric_value(built.snapshot, "survey_answers_missing", Filters(where={"survey_id": ("M",)})).value == 11
@@ -301,8 +335,18 @@ def test_facts_are_those_of_the_moment_of_sending(built: Built) -> None:
 
 
 def test_quality_of_the_model_is_kept(built: Built) -> None:
-    found = dict(built.rows("select figure, amount from fct_survey_response_model where survey_id = 'M' and fact = '-' and band = 0"))
-    assert (found["sent"], found["delivered"], found["answered"], found["has_converged"], found["raking_has_converged"]) == (60, 59, 21, 1, 1)
+    found = dict(
+        built.rows(
+            "select figure, amount from fct_survey_response_model where survey_id = 'M' and fact = '-' and band = 0"
+        )
+    )
+    assert (
+        found["sent"],
+        found["delivered"],
+        found["answered"],
+        found["has_converged"],
+        found["raking_has_converged"],
+    ) == (60, 59, 21, 1, 1)
     # Two classes only, 16 of 40 and 5 of 19: (16 x 14 + ties) / (21 x 38) pairs are the right way round.
     assert found["auc"] == pytest.approx((16 * 14 + (16 * 24 + 5 * 14) / 2) / (21 * 38))
     versions = built.rows("select distinct model_version, as_of from fct_survey_response_model where survey_id = 'M'")

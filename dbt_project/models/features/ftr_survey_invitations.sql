@@ -16,6 +16,14 @@ answered as (
     where response_state = 'counts'
 ),
 
+called_about as (
+    select distinct about_id from invitations where about_kind = 'call'
+),
+
+ticketed_about as (
+    select distinct about_id from invitations where about_kind = 'ticket'
+),
+
 call_subjects as (
     select
         'call' as about_kind,
@@ -24,7 +32,7 @@ call_subjects as (
         any_value(transfers) as transfers,
         any_value(wait_seconds) as wait_seconds
     from {{ ref('int_call_facts') }}
-    where call_id in (select invitations.about_id from invitations where invitations.about_kind = 'call')
+    where call_id in (select called_about.about_id from called_about)
     group by call_id
     having count(*) = 1
 ),
@@ -40,7 +48,7 @@ ticket_subjects as (
         any_value(first_solved_at) as first_solved_at,
         any_value(first_handed_over_at) as first_handed_over_at
     from {{ ref('int_ticket_facts') }}
-    where ticket_id in (select invitations.about_id from invitations where invitations.about_kind = 'ticket')
+    where ticket_id in (select ticketed_about.about_id from ticketed_about)
     group by ticket_id
     having count(*) = 1
 ),
@@ -92,13 +100,17 @@ subjects as (
 ),
 
 -- Contacts on the issue, of the call's customer or of whoever wrote about the ticket, until the invitation.
+named as (
+    select distinct subject from subjects
+),
+
 issues_of_calls as (
     select
         chain.contact_id,
         chain.customer_key,
         chain.issue_key
     from {{ ref('int_contact_chain') }} as chain
-    inner join (select distinct subject from subjects) as named on chain.contact_id = named.subject
+    inner join named on chain.contact_id = named.subject
     where chain.contact_kind = 'call' and chain.issue_key is not null
 ),
 
@@ -114,7 +126,7 @@ issue_contacts as (
         on
             issues.customer_key = chain.customer_key
             and issues.issue_key = chain.issue_key
-            and chain.started_at <= invitations.sent_at
+            and invitations.sent_at >= chain.started_at
     group by subjects.source, subjects.invitation_id
     union all
     select
@@ -123,12 +135,12 @@ issue_contacts as (
         count(*) as contacts
     from invitations
     inner join {{ ref('int_contact_chain') }} as chain
-        on chain.issue_key = concat('ticket ', invitations.about_id) and chain.started_at <= invitations.sent_at
+        on concat('ticket ', invitations.about_id) = chain.issue_key and invitations.sent_at >= chain.started_at
     where invitations.about_kind = 'ticket'
     group by invitations.source, invitations.invitation_id
 ),
 
-final as (
+together as (
     select
         invitations.source,
         invitations.invitation_id,
@@ -141,24 +153,34 @@ final as (
         invitations.customer_kind,
         invitations.product_line,
         coalesce(units.province_id, 'unknown') as province,
-        {{ survey_band('tenure_band', seconds_between('customers.customer_since', 'invitations.sent_on') ~ ' / 86400.0') }} as tenure_band,
         coalesce(subjects.outcome, 'unknown') as outcome,
-        {{ survey_band('contacts_band', 'issue_contacts.contacts') }} as contacts_band,
         case when subjects.is_complaint then 'yes' when not subjects.is_complaint then 'no' else 'unknown' end as complaint,
         case when subjects.is_transferred then 'yes' when not subjects.is_transferred then 'no' else 'unknown' end as transferred,
-        {{ survey_band('wait_band', 'subjects.wait_seconds') }} as wait_band,
-        {{ survey_band('solving_band', 'subjects.solving_seconds') }} as solving_band,
+        {{ seconds_between('customers.customer_since', 'invitations.sent_on') }} / 86400.0 as tenure_days,
+        issue_contacts.contacts,
+        subjects.wait_seconds,
+        subjects.solving_seconds,
         invitations.is_delivered or answered.invitation_id is not null as is_delivered,
         answered.invitation_id is not null as is_answered,
-        answered.responded_at,
         invitations.sent_at,
-        invitations.sent_on
+        invitations.sent_on,
+        answered.responded_at
     from invitations
     inner join subjects on invitations.source = subjects.source and invitations.invitation_id = subjects.invitation_id
     left join issue_contacts on invitations.source = issue_contacts.source and invitations.invitation_id = issue_contacts.invitation_id
     left join answered on invitations.source = answered.source and invitations.invitation_id = answered.invitation_id
     left join {{ ref('dim_org_units') }} as units on invitations.org_unit_id = units.org_unit_id
     left join {{ ref('dim_customers') }} as customers on invitations.customer_key = customers.customer_key
+),
+
+final as (
+    select
+        *,
+        {{ survey_band('tenure_band', 'tenure_days') }} as tenure_band,
+        {{ survey_band('contacts_band', 'contacts') }} as contacts_band,
+        {{ survey_band('wait_band', 'wait_seconds') }} as wait_band,
+        {{ survey_band('solving_band', 'solving_seconds') }} as solving_band
+    from together
 )
 
 select

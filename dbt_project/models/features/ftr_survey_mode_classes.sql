@@ -39,5 +39,10 @@ inner join answering on answers.source = answering.source and answers.response_i
 inner join {{ ref('ftr_survey_invitations') }} as invitations
     on answering.source = invitations.source and answering.invitation_id = invitations.invitation_id
 group by
-    answers.source, answers.survey_id, answers.question_role, answers.mode
-    {%- for fact in facts %}, invitations.{{ fact }}{% endfor %}
+    answers.source,
+    answers.survey_id,
+    answers.question_role,
+    answers.mode
+    {%- for fact in facts %},
+    invitations.{{ fact }}
+    {%- endfor %}

@@ -57,7 +57,8 @@ select
     by_value.sent / nullif(cast(periods.sent as double), 0) as share_of_invited,
     by_value.delivered / nullif(cast(periods.delivered as double), 0) as share_of_delivered,
     by_value.answered / nullif(cast(periods.answered as double), 0) as share_of_answered,
-    by_value.weighted_answers / nullif(periods.weighted_answers, 0) as share_of_weighted,
+    -- A sum of fractions depends on the order of rows in its last digits.
+    round(by_value.weighted_answers / nullif(periods.weighted_answers, 0), 9) as share_of_weighted,
     100 * (
         by_value.answered / nullif(cast(periods.answered as double), 0) - by_value.delivered / nullif(cast(periods.delivered as double), 0)
     ) as difference_points,

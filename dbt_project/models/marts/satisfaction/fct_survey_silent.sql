@@ -108,17 +108,26 @@ select
     cast(periods.invited as bigint) as invited,
     cast(periods.invited - periods.answered as bigint) as silent,
     cast(summed.answers as bigint) as answers,
-    summed.answered_value,
-    summed.population_value,
-    summed.silent_value,
-    case when summed.population > summed.answered_weight then greatest(summed.lowest, summed.silent_value - 1.959964 * summed.silent_error) end
-        as silent_low,
-    case when summed.population > summed.answered_weight then least(summed.highest, summed.silent_value + 1.959964 * summed.silent_error) end
-        as silent_high,
-    (summed.answered_weight * summed.answered_value + (summed.population - summed.answered_weight) * summed.lowest) / nullif(summed.population, 0)
-        as population_lowest,
-    (summed.answered_weight * summed.answered_value + (summed.population - summed.answered_weight) * summed.highest) / nullif(summed.population, 0)
-        as population_highest,
+    -- Sums of fractions depend on the order of rows in their last digits.
+    round(summed.answered_value, 9) as answered_value,
+    round(summed.population_value, 9) as population_value,
+    round(summed.silent_value, 9) as silent_value,
+    case
+        when summed.population > summed.answered_weight
+            then round(greatest(summed.lowest, summed.silent_value - 1.959964 * summed.silent_error), 9)
+    end as silent_low,
+    case
+        when summed.population > summed.answered_weight
+            then round(least(summed.highest, summed.silent_value + 1.959964 * summed.silent_error), 9)
+    end as silent_high,
+    round(
+        (summed.answered_weight * summed.answered_value + (summed.population - summed.answered_weight) * summed.lowest) / nullif(summed.population, 0),
+        9
+    ) as population_lowest,
+    round(
+        (summed.answered_weight * summed.answered_value + (summed.population - summed.answered_weight) * summed.highest) / nullif(summed.population, 0),
+        9
+    ) as population_highest,
     periods.sent_month
 from summed
 inner join periods on summed.source = periods.source and summed.survey_id = periods.survey_id and summed.period = periods.period

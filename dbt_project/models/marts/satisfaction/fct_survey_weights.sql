@@ -76,7 +76,8 @@ select
     raking_factor,
     adjustment,
     weight,
-    weight / nullif(avg(weight) over (partition by source, survey_id, period), 0) as relative_weight,
+    -- Sums of fractions depend on the order of rows in their last digits.
+    round(weight / nullif(avg(weight) over (partition by source, survey_id, period), 0), 9) as relative_weight,
     coalesce(is_trimmed and weight is not null, false) as is_trimmed,
     responded_on
 from weighed
