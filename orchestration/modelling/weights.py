@@ -16,11 +16,10 @@ extreme sampling weights", *Proceedings of the ASA*, 1990 (trimming with redistr
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-import duckdb
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
@@ -494,13 +493,6 @@ def _coded(frame: pl.DataFrame, names: Sequence[str]) -> Facts:
 def facts_in(columns: Sequence[str]) -> list[str]:
     """Columns of a frame of classes that are facts."""
     return [name for name in columns if name not in (*KEY, *COUNTS, "first_day")]
-
-
-def periods_of(classes: duckdb.DuckDBPyRelation) -> Iterator[pl.DataFrame]:
-    """Classes of invitations by month, one frame at a time: those of years do not fit into memory at once."""
-    kept = ", ".join(f'"{name}"' for name in classes.columns if name != "first_day")
-    for (period,) in classes.select("period").distinct().order("period").fetchall():
-        yield classes.filter(duckdb.ColumnExpression("period") == duckdb.ConstantExpression(period)).select(kept).pl()
 
 
 def response_weights(periods: Iterable[pl.DataFrame], rules: Sequence[Rule]) -> tuple[pl.DataFrame, pl.DataFrame]:

@@ -17,11 +17,15 @@ answered as (
 ),
 
 called_about as (
-    select distinct about_id from invitations where about_kind = 'call'
+    select distinct about_id
+    from invitations
+    where about_kind = 'call'
 ),
 
 ticketed_about as (
-    select distinct about_id from invitations where about_kind = 'ticket'
+    select distinct about_id
+    from invitations
+    where about_kind = 'ticket'
 ),
 
 call_subjects as (
