@@ -1,7 +1,7 @@
 """Who answers: stray, repeated and early answers, weights, edges of the base weight, the grid and its quotas, and that nothing from after an
 invitation is known at it. Rows of a survey tool, a help desk, an exchange and units, through every model and the snapshot; the numbers by hand.
 
-Survey M has a model (ten answers are enough here), F too few answers for one, O sends no invitations, L is about tickets and calls.
+Survey M has a model (ten answers are enough here), F too few answers for one, U no rule, O sends no invitations, L is about tickets and calls.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ INVITED = [
     *[(f"M{n}", "M", "sms", "mobile", "C1" if n <= 30 else "C2", True) for n in range(1, 41)],
     *[(f"M{n}", "M", "email", "fixed", "C1", n != 60) for n in range(41, 61)],
     *[(f"F{n}", "F", "sms", "mobile", "C1", n != 8) for n in range(1, 9)],
+    ("U1", "U", "sms", "mobile", "C1", False),
 ]
 # Response, invitation, survey, base weight, satisfaction, and hours from the invitation (12:00 UTC on 10 March).
 RESPONDED = [
@@ -41,6 +42,7 @@ RESPONDED = [
     ("RM46-early", "M46", "M", "", 1, -1), ("RM46-later", "M46", "M", "", 5, 1),
     ("stray", "", "M", "", 1, 24), ("unknown", "V999", "M", "", 1, 24),
     ("RF1", "F1", "F", "2", 5, 24), ("RF2", "F2", "F", "", 3, 24), ("RF3", "F3", "F", "0", 1, 24), ("RF4", "F4", "F", "-3", 1, 24),
+    ("RU1", "U1", "U", "", 5, 24),  # nobody told that it was delivered
     ("RO1", "", "O", "3", 5, 24), ("RO2", "", "O", "", 1, 24), ("RO3", "", "O", "0.0", 1, 24),
 ]  # fmt: skip
 # Tickets: what happened (minutes from 12:00 UTC on 9 March) and the invitation at 1000.
@@ -96,7 +98,7 @@ def _survey_files() -> dict[str, list[str]]:
         answers.append(f"{response},{survey},Q1,{value},{at}")
     questions = [
         "survey_id,question_id,role,construct,item_no,text_en,text_zh,scale_min,scale_max,reversed,blank_codes",
-        *[f"{survey},Q1,csat,,1,How satisfied are you?,,1,5,N,11;99" for survey in "MFO"],
+        *[f"{survey},Q1,csat,,1,How satisfied are you?,,1,5,N,11;99" for survey in "MFOU"],
     ]
     return {"invitations": invitations, "responses": responses, "answers": answers, "questions": questions}
 
@@ -159,7 +161,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]:
 def test_how_each_response_counts(built: Built) -> None:
     found = dict(built.rows("select response_id, weight_state from fct_survey_weights"))
     expected = {
-        name: "modelled" if survey == "M" else "base_and_rate" for name, _, survey, *_ in RESPONDED if survey in "MF"
+        name: "modelled" if survey == "M" else "base_and_rate" for name, _, survey, *_ in RESPONDED if survey in "MFU"
     }
     expected |= {
         "RM1": "repeated", "RM2": "repeated", "RM45-early": "before_invitation", "RM46-early": "before_invitation",
@@ -179,11 +181,11 @@ def test_how_each_response_counts(built: Built) -> None:
 
 
 def test_all_responses_stay_used_and_in_the_raw_numbers(built: Built) -> None:
-    assert built.rows("select count(*), count(weight) from fct_survey_responses") == [(len(RESPONDED), 25)]
+    assert built.rows("select count(*), count(weight) from fct_survey_responses") == [(len(RESPONDED), 26)]
     raw = metric_value(built.snapshot, "csat_top2")
     assert (raw.numerator, raw.denominator) == (sum(row[4] >= 4 for row in RESPONDED), len(RESPONDED))
     share = metric_value(built.snapshot, "survey_unweighted_share")
-    assert (share.numerator, share.denominator) == (len(RESPONDED) - 25, len(RESPONDED))
+    assert (share.numerator, share.denominator) == (len(RESPONDED) - 26, len(RESPONDED))
 
 
 def test_one_response_an_invitation_counts_in_the_rate(built: Built) -> None:
@@ -222,9 +224,19 @@ def test_weights_without_a_model(built: Built) -> None:
     states = dict(
         built.rows("select survey_id, min(model_state) from fct_survey_weights where survey_id <> 'O' group by all")
     )
-    assert states == {"M": "fitted", "F": "too_few_answers"}
+    assert states == {"M": "fitted", "F": "too_few_answers", "U": "no_rule"}
     assert built.rows("select base_weight from fct_survey_responses where response_id = 'RF4'") == [(-3.0,)]
     assert built.rows("select count(*) from fct_quarantined_rows") == [(0,)]
+
+
+def test_an_answer_proves_delivery(built: Built) -> None:
+    found = built.rows(
+        "select delivered, answered, response_rate from fct_survey_coverage where survey_id = 'U' and invited > 0"
+    )
+    assert found == [(1, 1, 1.0)]
+    assert built.rows("select weight_state, weight from fct_survey_weights where response_id = 'RU1'") == [
+        ("base_and_rate", 1.0)
+    ]
 
 
 def test_raw_beside_weighted(built: Built) -> None:
@@ -307,7 +319,7 @@ def test_the_grid_and_its_quotas(built: Built) -> None:
     # F has no quota, and L one for the voice menu alone.
     assert built.rows(
         "select survey_id, count(answers_wanted), count(*) from fct_survey_coverage where survey_id <> 'M' group by all order by 1"
-    ) == [("F", 0, 3), ("L", 3, 6)]
+    ) == [("F", 0, 3), ("L", 3, 6), ("U", 0, 3)]
     reached = metric_value(built.snapshot, "survey_quota_reached", Filters(where={"survey_id": ("M",)}))
     assert (reached.numerator, reached.denominator) == (1, 6)
     assert metric_value(built.snapshot, "survey_answers_missing", Filters(where={"survey_id": ("M",)})).value == 11
