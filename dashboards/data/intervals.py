@@ -36,6 +36,24 @@ def mean(total: float, total_of_squares: float, n: float) -> tuple[float, float]
     return average - half, average + half
 
 
+def ratio(
+    total: float, base: float, squares: float, products: float, base_squares: float, n: float
+) -> tuple[float, float] | None:
+    """Normal interval of a ratio of two sums over n rows, by linearisation (Cochran 1977, Sampling Techniques, 6.4).
+
+    Args:
+        total, base: sums of y and of x; the ratio is total / base.
+        squares, products, base_squares: sums of y^2, x y and x^2.
+        n: rows. None when it is below 2, or base is 0.
+    """
+    if n < 2 or base == 0:
+        return None
+    value = total / base
+    residual = max(0.0, squares - 2 * value * products + value * value * base_squares)
+    half = Z * sqrt(residual * n / (n - 1)) / abs(base)
+    return value - half, value + half
+
+
 def net_promoter(promoters: float, detractors: float, n: float) -> tuple[float, float] | None:
     """Interval of the net promoter score in points: variance p + d - (p - d)^2; None when n is 0."""
     if n <= 0:

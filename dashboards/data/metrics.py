@@ -33,13 +33,14 @@ class Part:
     """One aggregate that a metric is made of.
 
     Attributes:
-        name: value, numerator, denominator, squares, promoters or detractors.
+        name: value, numerator, denominator, promoters or detractors; squares, products, base_squares and units of an interval.
         model: the mart; also the name of its daily parts.
         kind: sum (from the daily parts), stock (the sum at the last day of a period, from the daily parts), percentile (from
             the exact histogram) or distinct (from the rows).
         expression: what is aggregated, over the columns of the mart.
         clock: date column of the mart that says which day a row belongs to.
         ignores: dimension that it is summed over whatever split and filters say of it: the whole that shares are shares of.
+        within: dimension of which a slice must have one value for an interval to be stated: rows that differ in it alone belong together.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Part:
     clock: str
     dimensions: tuple[str, ...]
     ignores: str | None = None
+    within: str | None = None
 
 
 @dataclass(frozen=True)
@@ -130,7 +132,8 @@ class MetricValue:
     """Value of a metric over one slice. An empty base gives None, never 0 or 100 %.
 
     Attributes:
-        n: size of the base: the denominator of a ratio, the observations of a percentile, the count of a count.
+        n: size of the base: the denominator of a ratio (with the interval `ratio` its rows), the observations of a percentile, the
+            count of a count.
     """
 
     name: str
@@ -353,7 +356,13 @@ def metric_sql(metric: Metric, filters: Filters, split: Split) -> tuple[str, lis
     return f"select {listed}{names} from ({together}){split.group_by}", [v for _, values in queries for v in values]
 
 
-def _judge(metric: Metric, row: Mapping[str, Any]) -> MetricValue:
+def _has_interval(metric: Metric, filters: Filters, split: Split) -> bool:
+    """Whether the rows of a slice are independent: see `Part.within`."""
+    within = next((part.within for part in metric.parts if part.within is not None), None)
+    return within is None or within in split.by or len(set(filters.where.get(within, ()))) == 1
+
+
+def _judge(metric: Metric, row: Mapping[str, Any], has_interval: bool = True) -> MetricValue:
     def result(
         value: float | None,
         numerator: float | None,
@@ -371,16 +380,21 @@ def _judge(metric: Metric, row: Mapping[str, Any]) -> MetricValue:
         # No row at all is "nothing there", not a counted zero.
         return result(row["value"], row["value"], None, None, row["value"] or 0)
     numerator, n = row["numerator"], row["denominator"] or 0
+    units = (row["units"] or 0) if metric.interval == "ratio" else n
     if not n or numerator is None:
-        return result(None, numerator, row["denominator"], None, n)
+        return result(None, numerator, row["denominator"], None, units)
     bounds = None
-    if metric.interval == "wilson":
+    if not has_interval:
+        pass
+    elif metric.interval == "wilson":
         bounds = intervals.wilson(numerator, n)
     elif metric.interval == "mean":
         bounds = intervals.mean(numerator, row["squares"], n)
     elif metric.interval == "nps":
         bounds = intervals.net_promoter(row["promoters"], row["detractors"], n)
-    return result(numerator / n, numerator, n, bounds, n)
+    elif metric.interval == "ratio":
+        bounds = intervals.ratio(numerator, n, row["squares"], row["products"], row["base_squares"], units)
+    return result(numerator / n, numerator, n, bounds, units)
 
 
 def _derived(metric: Metric, inputs: Mapping[str, MetricValue | None]) -> MetricValue:
@@ -409,7 +423,8 @@ def _answer(
         sql, values = metric_sql(metric, filters, split)
         # Only distinct counts read rows; an answer to the same question about the same snapshot is the same.
         read = snapshot.remembered if any(part.kind == "distinct" for part in metric.parts) else snapshot.rows
-        found = {tuple(row[name] for name in split.columns): _judge(metric, row) for row in read(sql, values)}
+        stated = _has_interval(metric, filters, split)
+        found = {tuple(row[name] for name in split.columns): _judge(metric, row, stated) for row in read(sql, values)}
     # Nulls last, as the database orders them.
     return dict(sorted(found.items(), key=lambda item: [(one is None, str(one)) for one in item[0]]))
 

@@ -17,6 +17,7 @@ import numpy as np
 import polars as pl
 
 from orchestration.demo import dirt, systems, telephony, truth
+from orchestration.demo.closed_loop import ClosedLoop
 from orchestration.demo.delivery import Outbox
 from orchestration.demo.field_work import FieldWork
 from orchestration.demo.helpdesk import HelpDesk
@@ -158,7 +159,7 @@ def _run(plan: Plan, inbox: Path, until: int, only: int | None, progress: Progre
     started = time.perf_counter()
     box = Outbox(plan, inbox, until, only)
     world, agents = World(plan), Agents(plan)
-    desk, outreach = HelpDesk(plan), Outreach(plan)
+    desk, outreach, loop = HelpDesk(plan), Outreach(plan), ClosedLoop(plan)
     surveys, billing = systems.Surveys(plan, desk, agents), systems.Billing(plan)
     record = truth.Truth(plan, inbox.parent / "demo", until)
     last = plan.month_of_day(until)
@@ -228,11 +229,23 @@ def _run(plan: Plan, inbox: Path, until: int, only: int | None, progress: Progre
         record.month(world, joined, tickets, survey_truth, handled, met, work)
         if plan.dirty:
             record.planted.extend(dirt.plant(plan, box, month))
+        # After the damage, so that what is damaged does not depend on it.
+        callbacks = loop.month(
+            customers,
+            desk,
+            roster,
+            month,
+            answers["surveys.responses"],
+            answers["surveys.answers"],  # type: ignore[arg-type]
+        )
+        for table, frame in callbacks.items():
+            box.add(table, frame)
         box.flush(month, month == last)
     if plan.dirty:
         record.planted.extend(dirt.plant_files(plan, box))
         record.planted.extend(dirt.snapshot_plants(plan, box))
     record.sections, record.further_tables["outreach"] = outreach.truth(until)
+    record.sections["closed_loop"], record.further_tables["closed_loop"] = loop.truth(until)
     record.write(world, agents, box, only is not None)
     plan.save(inbox.parent / "demo" / "company.json", plan.day_date(until))
     if progress:

@@ -17,7 +17,7 @@ from dashboards.data.metrics import GRAINS
 
 UNITS = ("count", "share", "seconds", "minutes", "score", "points", "currency")
 DIRECTIONS = ("up", "down", "none")
-INTERVALS = ("wilson", "mean", "nps", "none")
+INTERVALS = ("wilson", "mean", "ratio", "nps", "none")
 _NEEDED = (
     "label_zh",
     "description_zh",
@@ -226,6 +226,13 @@ def _body(metric: Mapping[str, Any], owner: Mapping[str, SemanticModel]) -> dict
         used = {part: parameters[part]["name"] for part in ("numerator", "denominator")}
         used |= {"squares": f"{used['numerator']}_squares"} if meta["interval"] == "mean" else {}
         used |= {part: part for part in ("promoters", "detractors")} if meta["interval"] == "nps" else {}
+        if meta["interval"] == "ratio":
+            used |= {
+                "squares": f"{used['numerator']}_squares",
+                "products": f"{used['numerator']}_times_base",
+                "base_squares": f"{used['denominator']}_squares",
+                "units": f"{used['denominator']}_units",
+            }
     else:
         raise CatalogueError(f"metric {name}: type {metric['type']!r} cannot be served; use simple, ratio or derived.")
     unknown = [measure for measure in used.values() if measure not in owner]
@@ -254,6 +261,13 @@ def _body(metric: Mapping[str, Any], owner: Mapping[str, SemanticModel]) -> dict
         _check_share(metric, share_of, parts)
         # Written only where there is one, so that the fingerprints of all other definitions stay.
         parts = [part | ({"ignores": share_of} if part["name"] == "denominator" else {}) for part in parts]
+    within = meta.get("interval_within")
+    if within is not None:
+        if metric["type"] != "ratio" or any(within not in part["dimensions"] for part in parts):
+            raise CatalogueError(
+                f"metric {name}: `interval_within: {within}` needs a ratio whose mart has that dimension."
+            )
+        parts = [part | ({"within": within} if part["name"] == "denominator" else {}) for part in parts]
     simple = {"sum": "count"}.get(parts[0]["kind"], parts[0]["kind"])
     return {
         "type": "ratio" if metric["type"] == "ratio" else simple,
