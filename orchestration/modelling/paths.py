@@ -344,6 +344,9 @@ def estimate(
             excluded[name] = "no_answers"
         elif np.ptp(answers) < 1e-9:
             excluded[name] = "constant_item"
+    people = int(np.isfinite(x).any(axis=1).sum())
+    if people <= sum(reason != "no_answers" for reason in (excluded.get(name) for name in items)):
+        return Estimate("fewer_answers_than_items", people, excluded=excluded)
     while True:
         kept = [k for k, name in enumerate(items) if name not in excluded]
         used = np.isfinite(x[:, kept]).any(axis=1)

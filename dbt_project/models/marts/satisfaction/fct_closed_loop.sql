@@ -155,7 +155,14 @@ asked as (
         on cases.survey_id = follow_ups.survey and answers.survey_id = follow_ups.follow_up and answers.question_role = follow_ups.question_role
     where
         answers.is_valid
-        and ((cases.survey_id = answers.survey_id and cases.unhappy_kind = answers.question_role) or follow_ups.survey is not null)
+        and (
+            follow_ups.survey is not null
+            or (
+                cases.survey_id = answers.survey_id
+                and cases.unhappy_kind = answers.question_role
+                and cases.survey_id not in (select follow_ups.survey from follow_ups)
+            )
+        )
     qualify
         row_number() over (
             partition by cases.source, cases.response_id order by answers.responded_at, answers.source, answers.response_id, answers.question_id

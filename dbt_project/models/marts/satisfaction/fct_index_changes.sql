@@ -1,5 +1,6 @@
 -- The index is a function of the answers, of the weights and of the mix of respondents. Each of the three is changed from the earlier period's to the later one's
--- in every order; its effect is the mean over the six orders (Shapley), so the three add up to the change exactly.
+-- in every order; its effect is the mean over the six orders (Shapley), so the three add up to the change exactly
+-- (but for the rounding to nine digits, which makes two equal runs equal).
 with periods as (
     select
         weights.model,
@@ -79,7 +80,7 @@ scored as (
             and answers.item = sets.item
     group by
         uses.model, uses.period, uses.answers_of, uses.weights_of, sets.weighting, answers.latent_variable, answers.source, answers.response_id
-    having sum(sets.weight) filter (where answers.score_100 is not null) >= {{ threshold('index_answered_share') }} - 1e-9
+    having sum(sets.weight) filter (where answers.score_100 is not null) >= {{ threshold('index_answered_share') }} - 1e-6
 ),
 
 by_mix as (
@@ -231,14 +232,14 @@ select
     wanted.latent_variable,
     wanted.weighting,
     wanted.mix_dimension,
-    split.index_before,
-    split.index_after,
-    split.index_after - split.index_before as index_change,
-    split.index_after - split.index_before - 1.959964 * sqrt(split.variance_0 + split.variance_1) as index_change_low,
-    split.index_after - split.index_before + 1.959964 * sqrt(split.variance_0 + split.variance_1) as index_change_high,
-    case when split.index_after - split.index_before is not null then split.level_effect end as level_effect,
-    case when split.index_after - split.index_before is not null then split.weight_effect end as weight_effect,
-    case when split.index_after - split.index_before is not null then split.mix_effect end as mix_effect,
+    round(split.index_before, 9) as index_before,
+    round(split.index_after, 9) as index_after,
+    round(split.index_after - split.index_before, 9) as index_change,
+    round(split.index_after - split.index_before - 1.959964 * sqrt(split.variance_0 + split.variance_1), 9) as index_change_low,
+    round(split.index_after - split.index_before + 1.959964 * sqrt(split.variance_0 + split.variance_1), 9) as index_change_high,
+    case when split.index_after - split.index_before is not null then round(split.level_effect, 9) end as level_effect,
+    case when split.index_after - split.index_before is not null then round(split.weight_effect, 9) end as weight_effect,
+    case when split.index_after - split.index_before is not null then round(split.mix_effect, 9) end as mix_effect,
     cast(coalesce(split.respondents_0, 0) as integer) as respondents_before,
     cast(coalesce(split.respondents_1, 0) as integer) as respondents_after,
     least(coalesce(split.respondents_0, 0), coalesce(split.respondents_1, 0)) < {{ threshold('index_minimum_base') }} as is_small_base,

@@ -23,11 +23,11 @@ estimated as (
         own.product_line,
         own.first_day,
         own.respondents,
-        own.total / nullif(own.base, 0) as index_value,
-        1.959964 * sqrt(
+        round(own.total / nullif(own.base, 0), 9) as index_value,
+        round(1.959964 * sqrt(
             greatest(0, own.squares - 2 * own.total / nullif(own.base, 0) * own.products + power(own.total / nullif(own.base, 0), 2) * own.base_squares)
             * own.respondents / nullif(own.respondents - 1, 0)
-        ) / nullif(own.base, 0) as half
+        ) / nullif(own.base, 0), 9) as half
     from own
 ),
 

@@ -1,4 +1,5 @@
--- A respondent's index is the weighted mean of the answers that he or she gave, if they carry enough of the weight.
+-- A respondent's index is the weighted mean of the answers that he or she gave, if they carry enough of the weight. Sums of fractions depend in their last
+-- digits on the order in which they are added: rounded, two equal runs give equal rows.
 with responses as (
     select
         answers.model,
@@ -38,12 +39,12 @@ select
     responses.product_line,
     responses.customer_kind,
     responses.channel,
-    coalesce(responses.answered, 0) as answered_share,
+    round(coalesce(responses.answered, 0), 9) as answered_share,
     case
-        when responses.answered >= {{ threshold('index_answered_share') }} - 1e-9 then responses.weighted / nullif(responses.answered, 0)
+        when responses.answered >= {{ threshold('index_answered_share') }} - 1e-6 then round(responses.weighted / nullif(responses.answered, 0), 9)
     end as index_score,
     case
-        when responses.own_answered >= {{ threshold('index_answered_share') }} - 1e-9 then responses.own_weighted / nullif(responses.own_answered, 0)
+        when responses.own_answered >= {{ threshold('index_answered_share') }} - 1e-6 then round(responses.own_weighted / nullif(responses.own_answered, 0), 9)
     end as own_index_score,
     responses.base_weight,
     responses.responded_on

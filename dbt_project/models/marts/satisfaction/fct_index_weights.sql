@@ -108,7 +108,7 @@ select
     items.period,
     items.latent_variable,
     items.item,
-    held.weight / nullif(sum(held.weight) over (partition by items.model, items.period, items.latent_variable), 0) as weight,
+    round(held.weight / nullif(sum(held.weight) over (partition by items.model, items.period, items.latent_variable), 0), 9) as weight,
     sources.weights_from,
     coalesce(sources.is_final, false) as is_final,
     estimates.own_weight,

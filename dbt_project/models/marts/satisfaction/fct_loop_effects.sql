@@ -79,12 +79,12 @@ select
     cast(estimates.control as integer) as control,
     cast(estimates.matched_treated as integer) as matched_treated,
     cast(estimates.matched_control as integer) as matched_control,
-    estimates.gain_before_after,
-    estimates.gain_treated,
-    estimates.gain_control,
-    estimates.gain_treated - estimates.gain_control as net_gain,
-    estimates.gain_treated - estimates.gain_control - 1.959964 * estimates.standard_error as net_gain_low,
-    estimates.gain_treated - estimates.gain_control + 1.959964 * estimates.standard_error as net_gain_high,
+    round(estimates.gain_before_after, 9) as gain_before_after,
+    round(estimates.gain_treated, 9) as gain_treated,
+    round(estimates.gain_control, 9) as gain_control,
+    round(estimates.gain_treated - estimates.gain_control, 9) as net_gain,
+    round(estimates.gain_treated - estimates.gain_control - 1.959964 * estimates.standard_error, 9) as net_gain_low,
+    round(estimates.gain_treated - estimates.gain_control + 1.959964 * estimates.standard_error, 9) as net_gain_high,
     least(estimates.matched_treated, estimates.matched_control) < {{ threshold('loop_minimum_base') }} as is_small_base,
     case
         when estimates.treated = 0 then 'nobody_treated'
