@@ -230,14 +230,8 @@ def _run(plan: Plan, inbox: Path, until: int, only: int | None, progress: Progre
         if plan.dirty:
             record.planted.extend(dirt.plant(plan, box, month))
         # After the damage, so that what is damaged does not depend on it.
-        callbacks = loop.month(
-            customers,
-            desk,
-            roster,
-            month,
-            answers["surveys.responses"],
-            answers["surveys.answers"],  # type: ignore[arg-type]
-        )
+        said: tuple[pl.DataFrame, pl.DataFrame] = (answers["surveys.responses"], answers["surveys.answers"])  # type: ignore[assignment]
+        callbacks = loop.month(customers, desk, roster, month, *said)
         for table, frame in callbacks.items():
             box.add(table, frame)
         box.flush(month, month == last)

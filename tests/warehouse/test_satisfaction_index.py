@@ -224,7 +224,7 @@ def _estimated(period: str) -> dict[str, float]:
     """The weights of a wave by the estimator itself, on a table made here."""
     people = sorted(_of(period), key=lambda one: one.name)
     items = sorted(LATENT, key=lambda item: (LATENT[item], item))
-    values = np.array([[np.nan if (found := one.score(item)) is None else found for item in items] for one in people])
+    values = np.array([[np.nan if (score := one.score(item)) is None else score for item in items] for one in people])
     found = estimate(
         path_model([("quality", None), ("satisfaction", "quality")]), items, [0 if LATENT[i] == "quality" else 1 for i in items],
         values, [one.base_weight for one in people], draws=0,
@@ -345,12 +345,12 @@ def test_the_metric_and_its_interval(marts: duckdb.DuckDBPyConnection, snapshot:
     scored = [
         (one.base_weight, found) for one in _of("2026-07") if (found := one.index("satisfaction", weights)) is not None
     ]
-    w, x = (np.array(values) for values in zip(*scored, strict=True))
+    w, x = np.array([weight for weight, _ in scored]), np.array([score for _, score in scored])
     mean = float((w * x).sum() / w.sum())
     error = float(np.sqrt((w**2 * (x - mean) ** 2).sum() * len(w) / (len(w) - 1)) / w.sum())
-    found = metric_value(snapshot, "satisfaction_index", Filters(where={"model": ("DUO",), "period": ("2026-07",)}))
-    assert (found.value, found.n, found.is_small_base) == (pytest.approx(mean, abs=1e-6), len(w), False)
-    assert (found.low, found.high) == (
+    value = metric_value(snapshot, "satisfaction_index", Filters(where={"model": ("DUO",), "period": ("2026-07",)}))
+    assert (value.value, value.n, value.is_small_base) == (pytest.approx(mean, abs=1e-6), len(w), False)
+    assert (value.low, value.high) == (
         pytest.approx(mean - 1.959964 * error, abs=1e-5),
         pytest.approx(mean + 1.959964 * error, abs=1e-5),
     )
