@@ -26,15 +26,23 @@ callbacks as (
     where commitments._status = 'used' and commitments.commitment_kind = 'callback' and coalesce(purposes.is_contact, true)
 ),
 
+answered_until as (
+    select max(responses.responded_at) as until
+    from {{ ref('fct_survey_responses') }} as responses
+),
+
+called_until as (
+    select max(greatest(callbacks.made_at, coalesce(callbacks.done_at, callbacks.made_at))) as until
+    from callbacks
+),
+
 -- The last day of the answers; a callback can only be missed as far as the callbacks are delivered, too.
 ends as (
     select
         answers.until as asked_until,
         least(answers.until, coalesce(calls.until, answers.until)) as called_until
-    from (select max(responses.responded_at) as until from {{ ref('fct_survey_responses') }} as responses) as answers
-    cross join (
-        select max(greatest(callbacks.made_at, coalesce(callbacks.done_at, callbacks.made_at))) as until from callbacks
-    ) as calls
+    from answered_until as answers
+    cross join called_until as calls
 ),
 
 unhappy as (
@@ -149,8 +157,8 @@ asked as (
     inner join {{ ref('fct_survey_answers') }} as answers
         on
             cases.customer_key = answers.customer_key
-            and answers.responded_at > cases.contact_until
-            and answers.responded_at <= cases.ask_until
+            and cases.contact_until < answers.responded_at
+            and cases.ask_until >= answers.responded_at
     left join follow_ups
         on cases.survey_id = follow_ups.survey and answers.survey_id = follow_ups.follow_up and answers.question_role = follow_ups.question_role
     where
@@ -160,7 +168,7 @@ asked as (
             or (
                 cases.survey_id = answers.survey_id
                 and cases.unhappy_kind = answers.question_role
-                and cases.survey_id not in (select follow_ups.survey from follow_ups)
+                and cases.survey_id not in (select f.survey from {{ ref('loop_follow_ups') }} as f)
             )
         )
     qualify
@@ -181,14 +189,20 @@ said as (
     group by asked.source, asked.response_id
 ),
 
+named as (
+    select distinct cases.about_id as ticket_id
+    from cases
+    where cases.about_kind = 'ticket'
+),
+
 tickets as (
     select
-        facts.ticket_id,
+        named.ticket_id,
         any_value(facts.last_solved_at) as last_solved_at,
         any_value(facts.lifecycle_status) as lifecycle_status
-    from {{ ref('int_ticket_facts') }} as facts
-    where facts.ticket_id in (select cases.about_id from cases where cases.about_kind = 'ticket')
-    group by facts.ticket_id
+    from named
+    inner join {{ ref('int_ticket_facts') }} as facts on named.ticket_id = facts.ticket_id
+    group by named.ticket_id
     having count(*) = 1
 ),
 

@@ -42,6 +42,18 @@ sets as (
     where weights.own_weight is not null
 ),
 
+sides as (
+    select unnest([0, 1]) as side
+),
+
+weightings as (
+    select unnest(['frozen', 'own']) as weighting
+),
+
+mixes as (
+    select unnest(['product_line', 'province', 'customer_kind']) as mix_dimension
+),
+
 -- 0 = the earlier period, 1 = the later one: whose answers, under whose weights.
 uses as (
     select
@@ -53,8 +65,8 @@ uses as (
         case answers_of.side when 0 then pairs.previous_period else pairs.period end as answers_period,
         case weights_of.side when 0 then pairs.previous_period else pairs.period end as weights_period
     from pairs
-    cross join (select unnest([0, 1]) as side) as answers_of
-    cross join (select unnest([0, 1]) as side) as weights_of
+    cross join sides as answers_of
+    cross join sides as weights_of
 ),
 
 scored as (
@@ -100,7 +112,7 @@ by_mix as (
         scored.base_weight,
         scored.score
     from scored
-    cross join (select unnest(['product_line', 'province', 'customer_kind']) as mix_dimension) as mix
+    cross join mixes as mix
     left join {{ ref('dim_org_units') }} as units on scored.org_unit_id = units.org_unit_id
 ),
 
@@ -217,12 +229,12 @@ wanted as (
         pairs.previous_period,
         pairs.first_day,
         m.latent_variable,
-        weighting.kind as weighting,
-        mix.mix_dimension
+        weightings.weighting,
+        mixes.mix_dimension
     from pairs
     inner join {{ ref('index_models') }} as m on pairs.model = m.model
-    cross join (select unnest(['frozen', 'own']) as kind) as weighting
-    cross join (select unnest(['product_line', 'province', 'customer_kind']) as mix_dimension) as mix
+    cross join weightings
+    cross join mixes
 )
 
 select

@@ -9,6 +9,11 @@ with periods as (
     group by answers.model, answers.period
 ),
 
+newest as (
+    select max(responses.responded_on) as newest_day
+    from {{ ref('fct_survey_responses') }} as responses
+),
+
 -- A period is complete when a later one has begun, or when its last answer is some time ago.
 finished as (
     select
@@ -16,9 +21,9 @@ finished as (
         periods.period,
         periods.first_day,
         lead(periods.first_day) over (partition by periods.model order by periods.first_day, periods.period) is not null
-        or periods.last_day + cast({{ threshold('index_wave_settle') }} / 86400 as integer) <= newest.day as is_complete
+        or periods.last_day + cast({{ threshold('index_wave_settle') }} / 86400 as integer) <= newest.newest_day as is_complete
     from periods
-    cross join (select max(responses.responded_on) as day from {{ ref('fct_survey_responses') }} as responses) as newest
+    cross join newest
 ),
 
 estimates as (
@@ -35,14 +40,21 @@ estimates as (
     where scores.figure in ('index_weight', 'excluded_item')
 ),
 
+seeded as (
+    select distinct
+        s.model,
+        s.valid_from
+    from {{ ref('index_weights') }} as s
+),
+
 -- Of the sets of the seed the newest that has begun holds; before the first one the first one does.
 seed_sets as (
     select
         periods.model,
         periods.period,
-        coalesce(max(sets.valid_from) filter (where sets.valid_from <= periods.first_day), min(sets.valid_from)) as valid_from
+        coalesce(max(seeded.valid_from) filter (where seeded.valid_from <= periods.first_day), min(seeded.valid_from)) as valid_from
     from periods
-    inner join (select distinct s.model, s.valid_from from {{ ref('index_weights') }} as s) as sets on periods.model = sets.model
+    inner join seeded on periods.model = seeded.model
     group by periods.model, periods.period
 ),
 
@@ -58,7 +70,7 @@ first_estimates as (
             where estimates.model = finished.model and estimates.period = finished.period and estimates.own_weight is not null
         )
         and finished.model not in (select seed_sets.model from seed_sets)
-    qualify row_number() over (partition by finished.model order by finished.is_complete desc, finished.first_day, finished.period) = 1
+    qualify row_number() over (partition by finished.model order by finished.is_complete desc, finished.first_day asc, finished.period asc) = 1
 ),
 
 held as (
@@ -87,6 +99,15 @@ held as (
     where estimates.own_weight is not null
 ),
 
+origins as (
+    select distinct
+        held.model,
+        held.period,
+        held.weights_from,
+        held.is_final
+    from held
+),
+
 items as (
     select distinct
         answers.model,
@@ -109,8 +130,8 @@ select
     items.latent_variable,
     items.item,
     round(held.weight / nullif(sum(held.weight) over (partition by items.model, items.period, items.latent_variable), 0), 9) as weight,
-    sources.weights_from,
-    coalesce(sources.is_final, false) as is_final,
+    origins.weights_from,
+    coalesce(origins.is_final, false) as is_final,
     estimates.own_weight,
     estimates.own_weight_low,
     estimates.own_weight_high,
@@ -121,8 +142,7 @@ from items
 inner join finished on items.model = finished.model and items.period = finished.period
 left join held
     on items.model = held.model and items.period = held.period and items.latent_variable = held.latent_variable and items.item = held.item
-left join (select distinct held.model, held.period, held.weights_from, held.is_final from held) as sources
-    on items.model = sources.model and items.period = sources.period
+left join origins on items.model = origins.model and items.period = origins.period
 left join estimates
     on
         items.model = estimates.model

@@ -1,19 +1,23 @@
 -- What a callback adds: the gain of one group less that of the other, customers with equal first answers compared with each other. Who is unhappy once is
 -- less so the next time without a call; the control has that too, so it falls out.
-with cases as (
+with comparisons as (
+    select unnest(['by_lot', 'by_contact']) as comparison
+),
+
+cases as (
     select
         loop.survey_id,
         loop.unhappy_kind,
         loop.first_score,
         loop.gain,
-        comparison.kind as comparison,
+        comparisons.comparison,
         case
-            when comparison.kind = 'by_lot' then case loop.assignment when 'called' then 'treated' when 'held_out' then 'control' end
+            when comparisons.comparison = 'by_lot' then case loop.assignment when 'called' then 'treated' when 'held_out' then 'control' end
             when loop.is_contacted then 'treated'
             when not loop.is_contacted and coalesce(loop.contacted_at >= loop.second_responded_at, true) then 'control'
         end as arm
     from {{ ref('fct_closed_loop') }} as loop
-    cross join (select unnest(['by_lot', 'by_contact']) as kind) as comparison
+    cross join comparisons
     where loop.gain is not null
 ),
 
