@@ -86,6 +86,7 @@ class ClosedLoop:
         attempts = np.where(reached, rng.integers(1, 3, n), 3)
         solved = rng.random(n) < 0.7
         agent, _ = desk.agents_of(roster, rng, first["city"].to_numpy().astype(np.int64) // 4, days_of(plan, made))
+        number = pl.Series(month * 100_000 + np.arange(n) + 1).cast(pl.String).str.zfill(8)
         self._cases.append(
             pl.DataFrame(
                 {
@@ -95,6 +96,7 @@ class ClosedLoop:
                     "would_be_reached": reached,
                     "called_at": pl.from_epoch(pl.Series(done), time_unit="s").set(pl.Series(held_out), None),
                     "answered_again": again,
+                    "second_response_id": ("RL" + number).set(pl.Series(~again), None),
                     "asked_again_at": pl.from_epoch(pl.Series(second), time_unit="s"),
                     "first_value": first["first_value"].cast(pl.Int16),
                     "says_without_a_call": without.astype(np.int16),
@@ -105,7 +107,6 @@ class ClosedLoop:
             )
         )
         rows = np.flatnonzero(again)
-        number = pl.Series(month * 100_000 + np.arange(n) + 1).cast(pl.String).str.zfill(8)
         return {
             "crm.commitments": self._commitments(first, number, agent, made, done, held_out, reached, attempts, solved),
             "surveys.responses": self._responses(
