@@ -33,15 +33,15 @@ run: demo  ## the built-in company, one refresh, the dashboards
 	$(BIN)/csatlas refresh
 	$(BIN)/csatlas serve
 
-test: $(READY)  ## all tests
-	$(BIN)/python -m pytest
+test: $(READY)  ## all tests, in two processes
+	$(BIN)/python -m pytest -n 2
 
 check: $(READY)  ## format, lint, types, import contracts, fast tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -m "not slow and not e2e and not real_data" -q
+	$(BIN)/python -m pytest -n 2 -m "not slow and not e2e and not real_data" -q
 
 sql: $(READY)  ## lint the dbt models (half a minute)
 	$(BIN)/sqlfluff lint dbt_project/models --disable-progress-bar --processes 2

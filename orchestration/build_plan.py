@@ -21,7 +21,7 @@ from typing import Any
 
 import duckdb
 
-from orchestration.settings import Settings
+from orchestration.settings import STORAGE_VERSION, Settings
 from orchestration.sources.rawstore import all_columns, quoted
 
 _WORD = re.compile(r"\w+")
@@ -29,6 +29,7 @@ _FINGERPRINTED_CONFIG = ("materialized", "meta", "incremental_strategy", "contra
 _BUILT = ("model", "seed", "test")
 GOOD = ("success", "pass", "warn")
 _KEPT = ("unique_id", "status", "execution_time", "failures", "message")
+_STORAGE: dict[str, str | bool | int | float | list[str]] = {"storage_compatibility_version": STORAGE_VERSION}
 _MODELLING = Path(__file__).parent / "modelling"
 _LIBRARIES_OF_MODELS = ("numpy", "polars", "scikit-learn", "scipy")
 
@@ -247,7 +248,7 @@ def plan_build(
         for unique_id, print_ in prints.items()
         if nodes[unique_id]["config"].get("materialized") == "incremental"
     ]
-    with duckdb.connect(str(settings.warehouse_path)) as warehouse:
+    with duckdb.connect(str(settings.warehouse_path), config=_STORAGE) as warehouse:
         warehouse.begin()
         warehouse.execute("create schema if not exists meta")
         warehouse.execute("create table if not exists meta.fingerprints (model varchar, fingerprint varchar)")
@@ -306,7 +307,7 @@ def keep_results(settings: Settings, plan: BuildPlan, results: Sequence[Mapping[
         for result in results
         if result["unique_id"] in plan.bases and result["status"] in GOOD
     ]
-    with duckdb.connect(str(settings.warehouse_path)) as warehouse:
+    with duckdb.connect(str(settings.warehouse_path), config=_STORAGE) as warehouse:
         warehouse.begin()
         warehouse.execute("create or replace table meta.built (unique_id varchar, basis varchar, result varchar)")
         _insert(warehouse, "meta.built", rows)

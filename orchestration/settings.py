@@ -14,6 +14,8 @@ from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
+STORAGE_VERSION = "v1.4.0"
+"""Oldest DuckDB that reads our database files. DuckDB writes for 1.0 unless told otherwise: text then costs half as much again to write."""
 
 
 class SettingsError(ValueError):

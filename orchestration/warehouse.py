@@ -92,7 +92,9 @@ def dbt_flags(settings: Settings) -> list[str]:
 
 def _project_files(settings: Settings) -> Iterable[Path]:
     for folder in ("models", "macros", "tests"):
-        yield from sorted(p for p in (settings.dbt_project_dir / folder).rglob("*") if p.suffix in {".sql", ".yml", ".py"})
+        yield from sorted(
+            p for p in (settings.dbt_project_dir / folder).rglob("*") if p.suffix in {".sql", ".yml", ".py"}
+        )
     yield from (settings.dbt_project_dir / "dbt_project.yml", settings.dbt_project_dir / "profiles.yml")
     yield from sorted(settings.seeds_dir.glob("*.csv"))
 

@@ -12,11 +12,29 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from orchestration.settings import PROJECT_ROOT, Settings
 
+_TOGETHER = {"acceptance", "e2e"}
+"""Folders whose tests share a home that is dear to make: one worker runs them all."""
+
 CSATLAS = Path(sys.executable).with_name("csatlas")
 LAST_DAY = "2026-09-30"
+
+
+class _ByHome(LoadScopeScheduling):  # type: ignore[misc]
+    """With several processes (`-n`), the tests of a file stay together, for they share what its fixtures made; so do those of `_TOGETHER`."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.split("::")[0]
+        folder = Path(file).parent.name
+        return folder if folder in _TOGETHER else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    """Called by pytest-xdist in the process that hands out the tests."""
+    return _ByHome(config, log)
 
 
 def csatlas(home: Path, *arguments: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:

@@ -17,6 +17,7 @@ import numpy as np
 import polars as pl
 
 from orchestration.demo import dirt, systems, telephony, truth
+from orchestration.demo.brand import BrandSurvey
 from orchestration.demo.closed_loop import ClosedLoop
 from orchestration.demo.delivery import Outbox
 from orchestration.demo.field_work import FieldWork
@@ -159,7 +160,7 @@ def _run(plan: Plan, inbox: Path, until: int, only: int | None, progress: Progre
     started = time.perf_counter()
     box = Outbox(plan, inbox, until, only)
     world, agents = World(plan), Agents(plan)
-    desk, outreach, loop = HelpDesk(plan), Outreach(plan), ClosedLoop(plan)
+    desk, outreach, brand, loop = HelpDesk(plan), Outreach(plan), BrandSurvey(plan), ClosedLoop(plan)
     surveys, billing = systems.Surveys(plan, desk, agents), systems.Billing(plan)
     record = truth.Truth(plan, inbox.parent / "demo", until)
     last = plan.month_of_day(until)
@@ -197,6 +198,8 @@ def _run(plan: Plan, inbox: Path, until: int, only: int | None, progress: Progre
         survey_truth: Table = answers.pop("truth")  # type: ignore[assignment]
         for table, frame in answers.items():
             box.add(table, frame)  # type: ignore[arg-type]
+        for table, rows in brand.month(customers, month, active, world.grievance).items():
+            box.add(table, rows)
         box.add("crm.customer_identifiers", systems.identifiers(plan, customers, month, joined.joined))
         box.add("crm.quality_reviews", systems.quality_reviews(plan, agents, month, handled, tickets))
         promises = systems.commitments(plan, customers, month, tickets, joined.joined)
@@ -239,6 +242,7 @@ def _run(plan: Plan, inbox: Path, until: int, only: int | None, progress: Progre
         record.planted.extend(dirt.plant_files(plan, box))
         record.planted.extend(dirt.snapshot_plants(plan, box))
     record.sections, record.further_tables["outreach"] = outreach.truth(until)
+    record.sections["brand"] = brand.truth(until)
     record.sections["closed_loop"], record.further_tables["closed_loop"] = loop.truth(until)
     record.write(world, agents, box, only is not None)
     plan.save(inbox.parent / "demo" / "company.json", plan.day_date(until))

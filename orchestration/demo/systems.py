@@ -109,6 +109,21 @@ def questions() -> pl.DataFrame:
             "N",
         ),
     ]
+    rows += [
+        (
+            "BRAND01",
+            "B1",
+            "awareness",
+            "",
+            1,
+            "Do you know our service promise?",
+            "您知道我们的服务承诺吗？",
+            0,
+            1,
+            "N",
+        ),
+        ("BRAND01", "B2", "favourability", "", 2, "What do you think of it?", "您如何评价我们的服务承诺？", 1, 5, "N"),
+    ]
     for name, first, last in DIMENSIONS:
         for item in range(first, last + 1):
             rows.append(

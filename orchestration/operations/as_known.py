@@ -25,7 +25,7 @@ import duckdb
 from orchestration import warehouse
 from orchestration.locking import HomeLocked, holder, home_lock
 from orchestration.serving import build, gate
-from orchestration.settings import Settings
+from orchestration.settings import STORAGE_VERSION, Settings
 from orchestration.sources import rawstore
 from orchestration.sources.declarations import SourceDeclaration, load_declarations
 from orchestration.sources.rawstore import private_folder, quoted
@@ -218,7 +218,12 @@ def _build(
 def _copy_raw(settings: Settings, scratch: Settings, files: list[int]) -> None:
     """Raw with the rows of some files alone, and the ledger's lines of these."""
     with duckdb.connect(
-        str(scratch.raw_path), config={"threads": settings.threads, "memory_limit": settings.memory_limit}
+        str(scratch.raw_path),
+        config={
+            "threads": settings.threads,
+            "memory_limit": settings.memory_limit,
+            "storage_compatibility_version": STORAGE_VERSION,
+        },
     ) as raw:
         scratch.raw_path.chmod(0o600)
         try:

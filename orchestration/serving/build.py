@@ -29,7 +29,7 @@ from dashboards.data.snapshot import Snapshot
 from orchestration.serving import cells
 from orchestration.serving.catalogue import SemanticModel, catalogue_rows, metric_changes, semantic_models
 from orchestration.serving.publish import versions
-from orchestration.settings import Settings
+from orchestration.settings import STORAGE_VERSION, Settings
 from orchestration.sources.rawstore import private_folder, quoted
 
 EVERYBODY = "*"
@@ -330,7 +330,11 @@ def _opened(
     Args:
         shape: what the last snapshot must have for this one to start as its copy; None starts empty.
     """
-    config: dict[str, Any] = {"threads": settings.threads, "memory_limit": settings.memory_limit}
+    config: dict[str, Any] = {
+        "threads": settings.threads,
+        "memory_limit": settings.memory_limit,
+        "storage_compatibility_version": STORAGE_VERSION,
+    }
     definitions = Definitions({}, [])
     for last in versions(settings)[-1:]:
         connection = None

@@ -16,7 +16,7 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from orchestration.settings import Settings
+from orchestration.settings import STORAGE_VERSION, Settings
 from orchestration.sources.declarations import SourceDeclaration, TableDeclaration
 
 SCHEMA_VERSION = 2
@@ -118,7 +118,9 @@ def connect_for_writing(
     deadline = time.monotonic() + READER_PATIENCE
     while True:
         try:
-            return duckdb.connect(str(path), config=config or {})
+            return duckdb.connect(
+                str(path), config={"storage_compatibility_version": STORAGE_VERSION, **(config or {})}
+            )
         except duckdb.IOException as error:
             if "lock" not in str(error) or time.monotonic() > deadline:
                 raise

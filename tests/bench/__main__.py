@@ -1,4 +1,4 @@
-"""`python -m tests.bench [loading] [refresh] [serving] [contacts] [scale] [--rows N] [--calls N]`: measure, print JSON.
+"""`python -m tests.bench [loading] [refresh] [serving] [contacts] [satisfaction] [scale] [--rows N] [--calls N]`: measure, print JSON.
 
 A measurement runs in a process of its own, so that its peak memory is its own. Baselines are measured in the same run, on the same
 machine, right before: a ratio says more than seconds.
@@ -35,6 +35,7 @@ from orchestration.settings import PROJECT_ROOT, Settings
 from orchestration.sources.declarations import load_declarations
 from orchestration.sources.files import load_inbox
 from tests.bench.contacts import measure_contacts
+from tests.bench.satisfaction import measure_satisfaction
 
 CSATLAS = Path(sys.executable).with_name("csatlas")
 COLUMNS = ["call_id", "started", "caller", "queue", "agent", "wait", "talk", "outcome"]
@@ -310,11 +311,16 @@ def main() -> None:
     """Run the chosen measurements, each in a process of its own."""
     parser = argparse.ArgumentParser(prog="tests.bench", description=__doc__)
     parser.add_argument(
-        "names", nargs="*", help="loading, refresh, serving, contacts, scale; default: loading refresh serving"
+        "names",
+        nargs="*",
+        help="loading, refresh, serving, contacts, satisfaction, scale; default: loading refresh serving",
     )
     parser.add_argument("--rows", type=int, default=5_000_000, help="rows of the call file")
     parser.add_argument("--calls", type=int, default=10_000_000, help="calls of the company in `scale`")
     parser.add_argument("--tickets", type=int, default=1_000_000, help="tickets of the company in `scale`")
+    parser.add_argument(
+        "--responses", type=int, default=5_000_000, help="responses in `satisfaction`, six answers each"
+    )
     parser.add_argument(
         "--home", type=Path, help="published home for `serving` and `contacts`; default: a company made for it"
     )
@@ -326,6 +332,8 @@ def main() -> None:
             print(json.dumps(measure_loading(int(rest[0]), damaged=rest[1] == "damaged")))
         elif name == "contacts":
             print(json.dumps(measure_contacts(Path(rest[0]))))
+        elif name == "satisfaction":
+            print(json.dumps(measure_satisfaction(Path(rest[0]), int(rest[1]))))
         else:
             print(json.dumps(measure_serving(Path(rest[0]))))
         return
@@ -345,6 +353,9 @@ def main() -> None:
                 found[name] = _in_a_process(name, str(home))
         if chosen.home is None:
             shutil.rmtree(home.parent)
+    if "satisfaction" in names:
+        with tempfile.TemporaryDirectory() as folder:
+            found["satisfaction"] = _in_a_process("satisfaction", folder, str(chosen.responses))
     if "scale" in names:
         customers = max(5_000, chosen.calls // 60)
         found["scale"] = measure_refresh(

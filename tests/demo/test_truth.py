@@ -90,15 +90,30 @@ def test_identities_cover_every_customer_of_every_system(company: Company) -> No
 
 def test_invitations_say_who_did_not_answer_and_why(company: Company) -> None:
     truth = company.truth_table("invitations")
-    sent = company.read("surveys.invitations")
+    # Who answers the brand survey has nothing to do with what he thinks: nobody's reasons are kept.
+    sent = company.read("surveys.invitations").filter(pl.col("survey_id") != "BRAND01")
     assert set(sent["invitation_id"]) == set(truth["invitation_id"])
-    answered = set(company.read("surveys.responses")["invitation_id"].drop_nulls())
+    responses = company.read("surveys.responses").filter(pl.col("survey_id") != "BRAND01")
+    answered = set(responses["invitation_id"].drop_nulls())
     should = set(truth.filter(pl.col("outcome").str.starts_with("answered"))["invitation_id"])
     assert answered - {"V9999999999"} <= should
     bounced = set(sent.filter(pl.col("status") == "bounced")["invitation_id"])
     assert bounced == set(truth.filter(pl.col("outcome") == "not_delivered")["invitation_id"])
     # The unhappy answer more often: what is answered looks worse than what is true.
     assert company.truth["response"]["true_csat_top2"] - company.truth["response"]["answered_csat_top2"] > 0.01
+
+
+def test_the_brand_survey(company: Company) -> None:
+    answers = company.read("surveys.answers").filter(pl.col("survey_id") == "BRAND01").unique()
+    asked, opinions = (answers.filter(pl.col("question_id") == name) for name in ("B1", "B2"))
+    aware = set(asked.filter(pl.col("value") == "1")["response_id"])
+    assert aware == set(opinions["response_id"])
+    assert company.truth["brand"] == {
+        "asked": asked.height,
+        "aware": len(aware),
+        "favourable": opinions.filter(pl.col("value").cast(pl.Int64) >= 4).height,
+    }
+    assert asked.height > len(aware) > 0
 
 
 def test_satisfaction_follows_its_drivers(company: Company) -> None:

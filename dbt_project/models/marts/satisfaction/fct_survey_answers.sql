@@ -1,19 +1,8 @@
 {{ config(materialized='view') }}
 
--- `score_100` puts every scale on 0 to 100 with high = good. The bounds of promoters and of satisfied answers stand here once.
+-- The bounds of promoters and of satisfied answers stand here once.
 with answers as (
-    select
-        answers.*,
-        answers.answer_value is not null and answers.blank_kind is null as is_valid,
-        case
-            when answers.blank_kind is null
-                then 100.0 * case
-                    when coalesce(answers.higher_is_better, true) then answers.answer_value - answers.scale_min
-                    else answers.scale_max - answers.answer_value
-                end / nullif(answers.scale_max - answers.scale_min, 0)
-        end as score_100
-    from {{ ref('int_survey_answers') }} as answers
-    where answers._status = 'used'
+    select * from {{ ref('int_answer_scores') }}
 ),
 
 -- The ticket that a response is about, by its own record or its invitation. A survey names a ticket without saying whose; an id that two help
@@ -88,6 +77,7 @@ select
     {{ or_unknown('responses.product_line') }} as product_line,
     answers.question_role,
     answers.construct,
+    answers.item,
     answers.answer_value,
     answers.blank_kind,
     answers.scale_min,
@@ -99,11 +89,17 @@ select
     answers.is_valid and answers.question_role = 'resolved' as is_resolved_answer,
     answers.is_valid and answers.question_role = 'resolved' and answers.score_100 > 50 as is_said_resolved,
     answers.is_valid and answers.question_role = 'csat' and answers.score_100 >= 100 * {{ threshold('csat_top2') }} as is_csat_satisfied,
+    answers.is_valid and answers.question_role = 'csat' and answers.score_100 <= 100 * {{ threshold('csat_bottom2') }} as is_csat_dissatisfied,
     answers.is_valid and answers.question_role = 'ces' as is_ces,
+    answers.is_valid and answers.question_role = 'ces' and answers.score_100 >= 100 * {{ threshold('ces_top2') }} as is_ces_easy,
     answers.is_valid and answers.question_role = 'nps' as is_nps,
     answers.is_valid and answers.question_role = 'nps' and answers.answer_value >= 9 as is_promoter,
     answers.is_valid and answers.question_role = 'nps' and answers.answer_value between 7 and 8 as is_passive,
     answers.is_valid and answers.question_role = 'nps' and answers.answer_value <= 6 as is_detractor,
+    answers.is_valid and answers.question_role = 'awareness' as is_awareness_answer,
+    answers.is_valid and answers.question_role = 'awareness' and answers.score_100 > 50 as is_aware,
+    answers.is_valid and answers.question_role = 'favourability' as is_favourability_answer,
+    answers.is_valid and answers.question_role = 'favourability' and answers.score_100 >= 100 * {{ threshold('favourable') }} as is_favourable,
     {{ or_unknown('subjects.ticket_kind') }} as ticket_kind,
     case when subjects.is_judged then hand_overs.response_id is not null end as is_after_hand_over,
     case when hand_overs.without_note > 0 then false when hand_overs.note_unknown = 0 then true end as is_hand_over_noted,
