@@ -18,6 +18,7 @@ import polars as pl
 
 from orchestration.demo import dirt, systems, telephony, truth
 from orchestration.demo.brand import BrandSurvey
+from orchestration.demo.closed_loop import ClosedLoop
 from orchestration.demo.delivery import Outbox
 from orchestration.demo.field_work import FieldWork
 from orchestration.demo.helpdesk import HelpDesk
@@ -161,6 +162,7 @@ def _run(plan: Plan, inbox: Path, until: int, only: int | None, progress: Progre
     box = Outbox(plan, inbox, until, only)
     world, agents = World(plan), Agents(plan)
     desk, outreach, brand, quality = HelpDesk(plan), Outreach(plan), BrandSurvey(plan), Quality(plan)
+    loop = ClosedLoop(plan)
     surveys, billing = systems.Surveys(plan, desk, agents), systems.Billing(plan)
     record = truth.Truth(plan, inbox.parent / "demo", until)
     last = plan.month_of_day(until)
@@ -236,6 +238,11 @@ def _run(plan: Plan, inbox: Path, until: int, only: int | None, progress: Progre
         record.month(world, joined, tickets, survey_truth, handled, met, work)
         if plan.dirty:
             record.planted.extend(dirt.plant(plan, box, month))
+        # After the damage, so that what is damaged does not depend on it.
+        said: tuple[pl.DataFrame, pl.DataFrame] = (answers["surveys.responses"], answers["surveys.answers"])  # type: ignore[assignment]
+        callbacks = loop.month(customers, desk, roster, month, *said)
+        for table, frame in callbacks.items():
+            box.add(table, frame)
         box.flush(month, month == last)
     if plan.dirty:
         record.planted.extend(dirt.plant_files(plan, box))
@@ -243,6 +250,7 @@ def _run(plan: Plan, inbox: Path, until: int, only: int | None, progress: Progre
     record.sections, record.further_tables["outreach"] = outreach.truth(until)
     record.sections["quality"] = quality.truth(until)
     record.sections["brand"] = brand.truth(until)
+    record.sections["closed_loop"], record.further_tables["closed_loop"] = loop.truth(until)
     record.write(world, agents, box, only is not None)
     plan.save(inbox.parent / "demo" / "company.json", plan.day_date(until))
     if progress:

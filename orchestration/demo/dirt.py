@@ -536,6 +536,7 @@ def plant(plan: Plan, box: Outbox, month: int) -> list[Planted]:
                 "attempts": "1",
                 "done_at": _stamp(plan, at(28), slash, 9),
                 "result": "reached",
+                "control_group": "",
                 "updated_at": _stamp(plan, at(28), slash, 13),
             },
             at(28),

@@ -96,6 +96,18 @@ def questions() -> pl.DataFrame:
         ("NPS01", "N1", "nps", "", 1, "Would you recommend us?", "您愿意向亲友推荐我们吗？", 0, 10, "N"),
         ("NPS01", "N2", "other", "repurchase", 2, "Will you stay with us?", "您会继续使用我们的服务吗？", 1, 5, "N"),
         ("NPS01", "N3", "other", "trust", 3, "Do you trust our brand?", "您信任我们的品牌吗？", 1, 5, "N"),
+        (
+            "LOOP01",
+            "L1",
+            "rating",
+            "",
+            1,
+            "How satisfied are you with that contact by now?",
+            "您现在对那次服务满意吗？",
+            1,
+            5,
+            "N",
+        ),
     ]
     rows += [
         (
@@ -1093,6 +1105,7 @@ def commitments(plan: Plan, customers: Customers, month: int, tickets: Table, jo
                     ).cast(pl.String),
                     "done_at": done_text,
                     "result": pick(results, table["result"][rows]) if settled else blank,
+                    "control_group": blank,
                     "updated_at": local(at, stamp),
                     "_day": days_of(plan, at),
                     "_t": at,
@@ -1367,7 +1380,7 @@ def operational_events(plan: Plan, month: int, outages: Table) -> pl.DataFrame:
 
 
 def external_measures() -> pl.DataFrame:
-    """Published satisfaction indices of 2008, one of them printed broken (see the note)."""
+    """Published satisfaction indices of 2008, one of them printed broken ("71.")."""
     source = "TCSI 2008, as printed"
     values = [
         ("中国电信", "fixed", "77.7"),
@@ -1381,7 +1394,7 @@ def external_measures() -> pl.DataFrame:
     rows: list[tuple[str, str, str, str, str | None, str | None, str | None, str | None, str]] = [
         ("TCSI", who, "2008", product, value, None, None, None, source) for who, product, value in values
     ]
-    rows.append(("TCSI", "中国网通", "2008", "broadband", None, "71.0", "71.9", "printed as '71.'", source))
+    rows.append(("TCSI", "中国网通", "2008", "broadband", "71.", None, None, None, source))
     names = ["measure", "entity", "period", "product", "value", "lower_bound", "upper_bound", "note", "cited_source"]
     return pl.DataFrame(rows, schema={name: pl.String for name in names}, orient="row").with_columns(
         pl.lit(0, dtype=pl.Int32).alias("_day")

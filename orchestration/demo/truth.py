@@ -1,7 +1,7 @@
 """The known truth of the built-in company: written beside the inbox, for tests, never for the pipeline.
 
 Belongs here: what the simulation knows and no system says. `truth.json` holds the summary and points to Parquet files
-with one row a complaint, departure, identity, invitation, issue, marked call, visit, department asked and notice.
+with one row a complaint, departure, identity, invitation, issue, marked call, visit, department asked, notice and unhappy answer.
 `truth.schema.json` is its tested schema.
 """
 

@@ -14,6 +14,7 @@ select
     attempts,
     {{ timestamp_column('done_at', 'done_at', tz='Asia/Shanghai', format='%Y/%m/%d %H:%M:%S') }},
     result,
+    {{ boolean_column('control_group', 'is_control') }},
     {{ version_column('updated_at', '%Y/%m/%d %H:%M:%S') }},
     {{ load_facts('commitments') }}
 from {{ source('crm', 'commitments') }}
