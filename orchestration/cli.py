@@ -49,6 +49,8 @@ app = typer.Typer(
 )
 source_app = typer.Typer(help="Sources: declarations and staging models.", no_args_is_help=True)
 app.add_typer(source_app, name="source")
+draw_app = typer.Typer(help="Random draws of contacts for quality reviews, and their check.", no_args_is_help=True)
+app.add_typer(draw_app, name="draw")
 
 # A pipe has no width of its own; tables in a log should not be folded to that of an old terminal.
 _WIDTH = None if sys.stdout.isatty() else 200
@@ -913,6 +915,75 @@ def source_new(
         out.print(f"wrote {path}")
     for note in created.notes:
         out.print(f"[yellow]look at this:[/] {_escaped(note)}")
+
+
+@draw_app.command("quality")
+def draw_quality(
+    month: Annotated[str, typer.Option("--month", help="Month whose contacts are drawn (2026-10).")],
+    seed: Annotated[int | None, typer.Option(help="Seed of the draw; taken at random if none is given.")] = None,
+    out_file: Annotated[Path | None, typer.Option("--out", help="Write the drawn contacts to this CSV file.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Draw the contacts of a month that are to be reviewed, so that each agent reaches the target of seeds/quality_coverage.csv.
+
+    Seed, snapshot, candidates and result are recorded in the home; `csatlas draw check` compares them later.
+    """
+    from orchestration.operations import quality_draws
+
+    try:
+        first = date.fromisoformat(f"{month}-01")
+    except ValueError:
+        _fail(f"--month: {month!r} is no month; write it as 2026-10.", EXIT_USAGE)
+    with _snapshot() as snapshot:
+        try:
+            draw = quality_draws.draw_quality(_settings(), snapshot, snapshot.version, first, seed)
+        except quality_draws.DrawError as error:
+            _fail(error, EXIT_USAGE)
+    if out_file is not None:
+        quality_draws.write_file(draw, out_file)
+    if as_json:
+        _print_json(dataclasses.asdict(draw))
+        return
+    _print_table(draw.agents, title=f"{draw.draw_id}: {len(draw.contacts)} contacts of {len(draw.agents)} agents")
+    if out_file is None:
+        _print_table(draw.contacts, title="to be reviewed")
+    else:
+        out.print(f"wrote {_escaped(out_file)}")
+    out.print(f"seed {draw.seed}, snapshot {draw.snapshot_version}; recorded in {quality_draws.folder_of(_settings())}")
+    if draw.earlier_draws:
+        out.print(f"[yellow]look at this:[/] the month was drawn {draw.earlier_draws} times before")
+
+
+@draw_app.command("check")
+def draw_check(
+    file: Annotated[Path, typer.Argument(help="The CSV file of a draw, or its record (.json) in the home.")],
+    as_json: Json = False,
+) -> None:
+    """Make a recorded draw again from its seed and candidates, and compare it with the record, the file and the snapshot."""
+    from orchestration.operations import quality_draws
+
+    try:
+        found = quality_draws.check_draw(_settings(), file)
+    except quality_draws.DrawError as error:
+        _fail(error, EXIT_USAGE)
+    if as_json:
+        _print_json(found)
+    else:
+        snapshot = {
+            "same": "is still there and has the same candidates",
+            "different": "has other candidates",
+            "gone": "is no longer kept",
+        }
+        out.print(
+            f"{found.draw_id}: {found.contacts} contacts, seed {found.seed}, drawn {found.drawn_at};"
+            f" snapshot {found.snapshot_version} {snapshot[found.snapshot]}; {found.earlier_draws} draws of the month before it"
+        )
+        for fault in found.faults:
+            out.print(f"[bold red]wrong:[/] {_escaped(fault)}")
+        if not found.faults:
+            out.print("the draw is what its seed gives")
+    if found.faults:
+        raise typer.Exit(EXIT_FAILED)
 
 
 def main() -> None:

@@ -424,7 +424,12 @@ def _answer(
         # Only distinct counts read rows; an answer to the same question about the same snapshot is the same.
         read = snapshot.remembered if any(part.kind == "distinct" for part in metric.parts) else snapshot.rows
         stated = _has_interval(metric, filters, split)
-        found = {tuple(row[name] for name in split.columns): _judge(metric, row, stated) for row in read(sql, values)}
+        # A group of which no part of a ratio is told (null, not 0) is one that the ratio is not about.
+        found = {
+            tuple(row[name] for name in split.columns): _judge(metric, row, stated)
+            for row in read(sql, values)
+            if not split.columns or metric.type != "ratio" or any(row[part.name] is not None for part in metric.parts)
+        }
     # Nulls last, as the database orders them.
     return dict(sorted(found.items(), key=lambda item: [(one is None, str(one)) for one in item[0]]))
 

@@ -59,3 +59,28 @@ where
         group by o.precedence
         having count(*) > 1
     )
+union all
+select
+    'satisfaction_factors' as seed,
+    f.factor as named
+from {{ ref('satisfaction_factors') }} as f
+where concat('factor ', f.factor) not in (select concat(v.dimension, ' ', v.value) from {{ ref('value_labels') }} as v)
+union all
+select
+    'satisfaction_bands' as seed,
+    concat(b.fact, ' ', b.band) as named
+from {{ ref('satisfaction_bands') }} as b
+where
+    b.at_least is null
+    or concat('fact ', b.fact) not in (select concat(v.dimension, ' ', v.value) from {{ ref('value_labels') }} as v)
+    or concat('band ', b.band) not in (select concat(v.dimension, ' ', v.value) from {{ ref('value_labels') }} as v)
+union all
+select
+    'comment_topics' as seed,
+    c.topic as named
+from {{ ref('comment_topics') }} as c
+where
+    c.pattern is null
+    or c.priority is null
+    or c.topic = 'unknown'
+    or concat('comment_topic ', c.topic) not in (select concat(v.dimension, ' ', v.value) from {{ ref('value_labels') }} as v)

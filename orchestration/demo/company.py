@@ -25,6 +25,7 @@ from orchestration.demo.helpdesk import HelpDesk
 from orchestration.demo.outreach import Outreach
 from orchestration.demo.people import Agents, Table, size, stack, take
 from orchestration.demo.plan import DAY, UTC_OFFSET, Plan, plan_for
+from orchestration.demo.quality import Quality
 from orchestration.demo.world import World
 
 Progress = Callable[[str, int, int], None]
@@ -160,7 +161,8 @@ def _run(plan: Plan, inbox: Path, until: int, only: int | None, progress: Progre
     started = time.perf_counter()
     box = Outbox(plan, inbox, until, only)
     world, agents = World(plan), Agents(plan)
-    desk, outreach, brand, loop = HelpDesk(plan), Outreach(plan), BrandSurvey(plan), ClosedLoop(plan)
+    desk, outreach, brand = HelpDesk(plan), Outreach(plan), BrandSurvey(plan)
+    quality, loop = Quality(plan), ClosedLoop(plan)
     surveys, billing = systems.Surveys(plan, desk, agents), systems.Billing(plan)
     record = truth.Truth(plan, inbox.parent / "demo", until)
     last = plan.month_of_day(until)
@@ -201,7 +203,7 @@ def _run(plan: Plan, inbox: Path, until: int, only: int | None, progress: Progre
         for table, rows in brand.month(customers, month, active, world.grievance).items():
             box.add(table, rows)
         box.add("crm.customer_identifiers", systems.identifiers(plan, customers, month, joined.joined))
-        box.add("crm.quality_reviews", systems.quality_reviews(plan, agents, month, handled, tickets))
+        box.add("crm.quality_reviews", quality.month(agents, month, handled, tickets))
         promises = systems.commitments(plan, customers, month, tickets, joined.joined)
         box.add("crm.commitments", promises)
         box.stream("asterisk.cdr", systems.outbound_records(plan, customers, promises))
@@ -223,7 +225,11 @@ def _run(plan: Plan, inbox: Path, until: int, only: int | None, progress: Progre
             month,
             partial(_customer_file, plan, world),
         )
-        box.snapshot("crm.corrective_actions", month, lambda day: systems.corrective_actions(plan, day))
+        box.snapshot(
+            "crm.corrective_actions",
+            month,
+            lambda day: quality.with_trainings(systems.corrective_actions(plan, day), day),
+        )
         box.snapshot(
             "billing.subscriptions",
             month,
@@ -242,6 +248,7 @@ def _run(plan: Plan, inbox: Path, until: int, only: int | None, progress: Progre
         record.planted.extend(dirt.plant_files(plan, box))
         record.planted.extend(dirt.snapshot_plants(plan, box))
     record.sections, record.further_tables["outreach"] = outreach.truth(until)
+    record.sections["quality"] = quality.truth(until)
     record.sections["brand"] = brand.truth(until)
     record.sections["closed_loop"], record.further_tables["closed_loop"] = loop.truth(until)
     record.write(world, agents, box, only is not None)

@@ -990,74 +990,6 @@ def state_rows(plan: Plan, duty: Table, leg: Table) -> pl.DataFrame:
     )
 
 
-def quality_reviews(plan: Plan, agents: Agents, month: int, calls: Table, tickets: Table) -> pl.DataFrame:
-    """About five contacts of every agent a month (some get fewer), scored on five items."""
-    rng = plan.rng("quality", month)
-    parts: list[Table] = []
-    if size(calls):
-        order = rng.permutation(size(calls))
-        parts.append(
-            {
-                "agent": calls["agent"][order],
-                "kind": np.zeros(len(order), dtype=np.int64),
-                "row": order,
-                "t": calls["end"][order],
-            }
-        )
-    order = rng.permutation(np.flatnonzero(tickets["ordinary"]))
-    parts.append(
-        {
-            "agent": tickets["closer"][order],
-            "kind": np.ones(len(order), dtype=np.int64),
-            "row": order,
-            "t": tickets["final"][order],
-        }
-    )
-    table = stack(parts)
-    table = take(table, rng.permutation(size(table)))
-    order = np.argsort(table["agent"], kind="stable")
-    table = take(table, order)
-    ordinal = np.arange(size(table)) - np.searchsorted(table["agent"], table["agent"])
-    wanted = np.array([5, 5, 6, 5, 4, 2, 5])[table["agent"] % 7]
-    table = take(table, np.flatnonzero(ordinal < wanted))
-    n = size(table)
-    at = table["t"] + rng.integers(DAY, 9 * DAY, n)
-    order = np.argsort(at, kind="stable")
-    table, at = take(table, order), at[order]
-    skill = agents.skill[table["agent"]]
-    bad = (month == plan.bad_month) & ((table["agent"] - 1000) // 4 % len(words.QUEUES) == plan.bad_province)
-    about = pl.Series([None] * n, dtype=pl.String)
-    of_call, of_ticket = np.flatnonzero(table["kind"] == 0), np.flatnonzero(table["kind"] == 1)
-    if len(of_call):
-        rows = table["row"][of_call]
-        about = about.scatter(
-            of_call,
-            pl.Series(calls["start"][rows]).cast(pl.String) + "." + pl.Series(calls["serial"][rows]).cast(pl.String),
-        )
-    if len(of_ticket):
-        about = about.scatter(of_ticket, pl.Series(tickets["ticket"][table["row"][of_ticket]]).cast(pl.String))
-    columns = {
-        "质检编号": f"Q{month + 100}" + pl.Series(np.arange(n) + 1).cast(pl.String).str.zfill(6),
-        "工号": "A" + pl.Series(table["agent"]).cast(pl.String).str.zfill(5),
-        "机构编码": pick(
-            words.TEAM_CODES,
-            team_of(
-                (table["agent"] - 1000) // 4 % len(words.QUEUES), (table["agent"] - 1000) // 4 // len(words.QUEUES)
-            ),
-        ),
-        "接触类型": pick(["电话", "工单"], table["kind"]),
-        "接触编号": about,
-        "质检员": "A9" + pl.Series(rng.integers(1, 6, n)).cast(pl.String).str.zfill(4),
-        "质检时间": local(at, "%Y/%m/%d %H:%M:%S"),
-    }
-    for name, mean in (("用语", 17.2), ("态度", 17.4), ("语气", 17.0), ("需求把握", 16.0), ("应变能力", 15.4)):
-        columns[name] = pl.Series(
-            np.clip(np.round(mean + 1.1 * skill - 1.2 * bad + rng.normal(0, 1.6, n)), 0, 20).astype(np.int64)
-        ).cast(pl.String)
-    columns["致命差错"] = pick(["否", "是"], (rng.random(n) < 0.014).astype(np.int64))
-    return pl.DataFrame({**columns, "_day": days_of(plan, at)})
-
-
 def commitments(plan: Plan, customers: Customers, month: int, tickets: Table, joined: tuple[int, int]) -> pl.DataFrame:
     """Promises made in replies, callbacks after complaints and to new customers: a row when made, one when settled."""
     rng = plan.rng("commitments", month)
@@ -1376,7 +1308,7 @@ def corrective_actions(plan: Plan, day: int) -> pl.DataFrame:
 
 
 def operational_events(plan: Plan, month: int, outages: Table) -> pl.DataFrame:
-    """Outages (a row when reported, a corrected one with the end), app releases and campaigns of the competition."""
+    """Outages (a row when reported, a corrected one with the end), app releases, and the bad month of the bad province."""
     first, _ = plan.month_days(month)
     stamp = "%Y/%m/%d %H:%M:%S"
     n = size(outages)
@@ -1422,6 +1354,28 @@ def operational_events(plan: Plan, month: int, outages: Table) -> pl.DataFrame:
             }
         )
     )
+    if month == plan.bad_month:
+        # Declared on the eleventh day, closed on the last.
+        nxt = plan.month_days(month)[1]
+        began, ended = plan.epoch + first * DAY, plan.epoch + nxt * DAY
+        noted = np.array([began + 10 * DAY + 9 * 3600, ended - 60])
+        frames.append(
+            pl.DataFrame(
+                {
+                    "event_no": [f"OE8{month:05d}"] * 2,
+                    "kind": ["BAD_PERIOD"] * 2,
+                    "object_id": ["service"] * 2,
+                    "unit_code": [f"P-{words.PROVINCES[plan.bad_province][0]}"] * 2,
+                    "product": pl.Series([None, None], dtype=pl.String),
+                    "start_time": local(np.array([began, began]), stamp),
+                    "end_time": pl.concat([pl.Series([None], dtype=pl.String), local(np.array([ended]), stamp)]),
+                    "description": ["话务量激增，人手不足"] * 2,
+                    "updated_at": local(noted, stamp),
+                    "_day": days_of(plan, noted),
+                    "_t": noted,
+                }
+            )
+        )
     return pl.concat(frames).sort("_t").drop("_t")
 
 

@@ -1,4 +1,4 @@
-"""`python -m tests.bench [loading] [refresh] [serving] [contacts] [satisfaction] [scale] [--rows N] [--calls N]`: measure, print JSON.
+"""`python -m tests.bench [loading] [refresh] [serving] [contacts] [satisfaction] [drivers] [scale] [--rows N] [--calls N]`: measure, print JSON.
 
 A measurement runs in a process of its own, so that its peak memory is its own. Baselines are measured in the same run, on the same
 machine, right before: a ratio says more than seconds.
@@ -35,6 +35,7 @@ from orchestration.settings import PROJECT_ROOT, Settings
 from orchestration.sources.declarations import load_declarations
 from orchestration.sources.files import load_inbox
 from tests.bench.contacts import measure_contacts
+from tests.bench.drivers import measure_drivers
 from tests.bench.satisfaction import measure_satisfaction
 
 CSATLAS = Path(sys.executable).with_name("csatlas")
@@ -313,9 +314,10 @@ def main() -> None:
     parser.add_argument(
         "names",
         nargs="*",
-        help="loading, refresh, serving, contacts, satisfaction, scale; default: loading refresh serving",
+        help="loading, refresh, serving, contacts, satisfaction, drivers, scale; default: loading refresh serving",
     )
     parser.add_argument("--rows", type=int, default=5_000_000, help="rows of the call file")
+    parser.add_argument("--answers", type=int, default=5_000_000, help="satisfaction answers in `drivers`")
     parser.add_argument("--calls", type=int, default=10_000_000, help="calls of the company in `scale`")
     parser.add_argument("--tickets", type=int, default=1_000_000, help="tickets of the company in `scale`")
     parser.add_argument(
@@ -332,6 +334,8 @@ def main() -> None:
             print(json.dumps(measure_loading(int(rest[0]), damaged=rest[1] == "damaged")))
         elif name == "contacts":
             print(json.dumps(measure_contacts(Path(rest[0]))))
+        elif name == "drivers":
+            print(json.dumps(measure_drivers(int(rest[0]))))
         elif name == "satisfaction":
             print(json.dumps(measure_satisfaction(Path(rest[0]), int(rest[1]))))
         else:
@@ -353,6 +357,8 @@ def main() -> None:
                 found[name] = _in_a_process(name, str(home))
         if chosen.home is None:
             shutil.rmtree(home.parent)
+    if "drivers" in names:
+        found["drivers"] = _in_a_process("drivers", str(chosen.answers))
     if "satisfaction" in names:
         with tempfile.TemporaryDirectory() as folder:
             found["satisfaction"] = _in_a_process("satisfaction", folder, str(chosen.responses))

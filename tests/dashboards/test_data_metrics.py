@@ -56,6 +56,15 @@ def test_an_empty_base_is_null(snapshot: Snapshot) -> None:
         assert value.is_small_base == (metric.minimum_base is not None), name
 
 
+def test_a_group_that_a_ratio_is_not_about_has_no_row(snapshot: Snapshot) -> None:
+    """Its mart has a row for each fact of an answer, and the measures of the others are null."""
+    facts = snapshot.rows("select count(distinct fact) as n from fct_operations_perception")
+    frame = metric_frame(snapshot, ["csat_by_queue_wait"], by=["fact"])
+    assert frame["fact"].to_list() == ["queue_wait_minutes"]
+    assert facts[0]["n"] > 10
+    assert metric_frame(snapshot, ["csat_by_queue_wait"])["denominator"][0] == frame["denominator"][0]
+
+
 def test_every_metric_has_words_in_both_languages(snapshot: Snapshot) -> None:
     for metric in catalogue(snapshot).values():
         assert (

@@ -152,6 +152,29 @@ def test_agents_marked_the_calls_that_the_truth_names(clean_company: Company) ->
         assert (found["solved"] == "1").mean() == pytest.approx(stated[name], abs=0.08), name
 
 
+def test_reviewers_are_as_lenient_as_the_truth_says(clean_company: Company) -> None:
+    truth = clean_company.truth["quality"]
+    reviews = clean_company.read("crm.quality_reviews").with_columns(
+        pl.sum_horizontal(
+            pl.col(name).cast(pl.Float64) for name in ("用语", "态度", "语气", "需求把握", "应变能力")
+        ).alias("points")
+    )
+    twice = reviews.filter(pl.len().over("接触类型", "接触编号", "工号") > 1)
+    assert twice.height == 2 * truth["reviewed_twice"] > 60
+    first, second = (twice.filter(pl.col("质检编号").str.starts_with("QK") == again) for again in (False, True))
+    both = first.join(second, on=["接触类型", "接触编号", "工号"], suffix="_2")
+    assert both.height == truth["reviewed_twice"]
+    assert (both["质检员"] != both["质检员_2"]).all(), "nobody reviews the same contact twice"
+    leniency = pl.Series([truth["reviewer_leniency_points"][name] for name in both["质检员"]]) - pl.Series(
+        [truth["reviewer_leniency_points"][name] for name in both["质检员_2"]]
+    )
+    # Five items of the same contact: the difference is five times that of the two reviewers, and chance of sqrt(2 x 5) points.
+    difference = both["points"] - both["points_2"]
+    spread = float((leniency * leniency).to_numpy().sum())
+    slope = float((difference * leniency).to_numpy().sum()) / spread
+    assert slope == pytest.approx(5, abs=3.5 * 10**0.5 / spread**0.5 + 0.4)
+
+
 # -- planted damage ------------------------------------------------------------------------
 
 KEY_COLUMNS = {

@@ -110,6 +110,14 @@ FAULTS: dict[str, tuple[Callable[[Manifest], object], str]] = {
         lambda m: metric(m, "contacts")["config"]["meta"].update(share_of="topic"),
         "contacts: `share_of` needs a ratio of sums of one mart",
     ),
+    "an interval within no dimension": (
+        lambda m: metric(m, "quality_item_score")["config"]["meta"].update(interval_within="weather"),
+        "quality_item_score: `interval_within: weather` needs a ratio",
+    ),
+    "an interval of a ratio without its sums": (
+        lambda m: metric(m, "fatal_error_rate")["config"]["meta"].update(interval="ratio"),
+        "fatal_error_rate: there is no measure quality_fatal_count_squares",
+    ),
     "a stock at the first day": (lambda m: stock(m).update(window_choice="min"), "measure backlog_stock of fct_backlog_days: a stock is"),
     "a stock by group": (lambda m: stock(m).update(window_groupings=["channel"]), "measure backlog_stock of fct_backlog_days: a stock is"),
     "another aggregate": (a_sum_with_another_aggregate, "agg 'min' cannot be served"),

@@ -196,3 +196,9 @@
 
 {#- Whether a text has ASCII characters only: as many bytes as characters. -#}
 {% macro is_ascii(text_sql) -%} strlen({{ text_sql }}) = length({{ text_sql }}) {%- endmacro %}
+
+{#- Whether a regular expression (RE2) fits somewhere in a text. -#}
+{% macro matches_pattern(text_sql, pattern_sql) -%} coalesce(regexp_matches({{ text_sql }}, {{ pattern_sql }}), false) {%- endmacro %}
+
+{#- Whether a text holds a Chinese character. -#}
+{% macro has_han(text_sql) -%} coalesce(regexp_matches({{ text_sql }}, '\p{Han}'), false) {%- endmacro %}

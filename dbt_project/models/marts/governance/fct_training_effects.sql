@@ -1,0 +1,32 @@
+select
+    effects.source,
+    effects.improvement_action_id,
+    effects.item,
+    effects.is_target_item,
+    actions.org_unit_id,
+    actions.problem,
+    actions.plan,
+    actions.scope,
+    actions.started_on,
+    coalesce(actions.done_on, actions.started_on) as ended_on,
+    cast({{ threshold('training_days') }} as integer) as days_compared,
+    cast(effects.agents_trained as integer) as agents_trained,
+    cast(effects.agents_control as integer) as agents_control,
+    cast(effects.agents_left_out as integer) as agents_left_out,
+    effects.trained_before,
+    effects.trained_after,
+    effects.control_before,
+    effects.control_after,
+    effects.effect,
+    effects.effect_low,
+    effects.effect_high,
+    effects.adjusted_effect,
+    effects.adjusted_low,
+    effects.adjusted_high,
+    effects.reason,
+    effects.is_final,
+    effects.model_version,
+    effects.as_of
+from {{ ref('score_training_effects') }} as effects
+inner join {{ ref('int_improvement_actions') }} as actions
+    on effects.source = actions.source and effects.improvement_action_id = actions.improvement_action_id and actions._status = 'used'

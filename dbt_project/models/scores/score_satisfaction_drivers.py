@@ -1,0 +1,14 @@
+def model(dbt, session):
+    from orchestration.modelling.drivers import satisfaction_drivers
+
+    dbt.config(materialized="table")
+    answers = dbt.ref("ftr_satisfaction_drivers").pl()
+    factors = dbt.ref("satisfaction_factors").pl()
+    thresholds = dict(dbt.ref("service_thresholds").project("threshold, value").fetchall())
+    frame = satisfaction_drivers(
+        answers,
+        factors,
+        minimum_base=int(thresholds["drivers_minimum_base"]),
+        least_known=thresholds["drivers_least_known"],
+    )
+    return session.from_arrow(frame.to_arrow())

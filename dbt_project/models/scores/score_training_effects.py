@@ -1,0 +1,9 @@
+"""Effects of trainings from `ftr_training_sides`; see `orchestration.modelling.quality`."""
+
+
+def model(dbt, session):  # type: ignore[no-untyped-def]
+    from orchestration.modelling.quality import training_effects
+
+    dbt.config(materialized="table")
+    frame = training_effects(dbt.ref("ftr_training_sides").pl())
+    return session.from_arrow(frame.to_arrow())
