@@ -61,3 +61,37 @@ def net_promoter(promoters: float, detractors: float, n: float) -> tuple[float, 
     p, d = promoters / n, detractors / n
     half = Z * sqrt(max(0.0, p + d - (p - d) ** 2) / n)
     return 100 * max(-1.0, p - d - half), 100 * min(1.0, p - d + half)
+
+
+def effective_size(total_weight: float, squared_weights: float) -> float:
+    """Size of a sample of equal weights that is as exact (Kish 1965): (sum w)^2 / sum w^2; 0 without weights.
+
+    >>> effective_size(6, 14)
+    2.5714285714285716
+    """
+    return total_weight * total_weight / squared_weights if squared_weights > 0 else 0.0
+
+
+def wilson_weighted(successes: float, total: float, squares: float) -> tuple[float, float] | None:
+    """Wilson interval of a weighted proportion, by the effective size; equal weights of any size give Wilson's own."""
+    n = effective_size(total, squares)
+    return wilson(successes / total * n, n) if n > 0 else None
+
+
+def mean_weighted(total: float, total_of_squares: float, weight: float, squares: float) -> tuple[float, float] | None:
+    """Interval of a weighted mean from sum(w x), sum(w x^2), sum(w), sum(w^2), by the effective size; None when that is 1 or less."""
+    n = effective_size(weight, squares)
+    if n <= 1:
+        return None
+    average = total / weight
+    variance = max(0.0, total_of_squares / weight - average * average) * n / (n - 1)
+    half = Z * sqrt(variance / n)
+    return average - half, average + half
+
+
+def net_promoter_weighted(
+    promoters: float, detractors: float, weight: float, squares: float
+) -> tuple[float, float] | None:
+    """Interval of a weighted net promoter score in points, by the effective size."""
+    n = effective_size(weight, squares)
+    return net_promoter(promoters / weight * n, detractors / weight * n, n) if n > 0 else None

@@ -22,6 +22,8 @@ from dashboards.data import expressions, intervals
 from dashboards.data.snapshot import Snapshot
 
 GRAINS = ("day", "week", "month", "quarter", "year")
+WEIGHTED_INTERVALS = ("wilson_weighted", "mean_weighted", "nps_weighted")
+"""Intervals of ratios of weights. Their base is the effective size, for which the sum of the squared weights is a further part."""
 
 
 class MetricError(ValueError):
@@ -33,7 +35,7 @@ class Part:
     """One aggregate that a metric is made of.
 
     Attributes:
-        name: value, numerator, denominator, promoters or detractors; squares, products, base_squares and units of an interval.
+        name: value, numerator, denominator, promoters or detractors; squares, products, base_squares, units and weight_squares of an interval.
         model: the mart; also the name of its daily parts.
         kind: sum (from the daily parts), stock (the sum at the last day of a period, from the daily parts), percentile (from
             the exact histogram) or distinct (from the rows).
@@ -132,8 +134,8 @@ class MetricValue:
     """Value of a metric over one slice. An empty base gives None, never 0 or 100 %.
 
     Attributes:
-        n: size of the base: the denominator of a ratio (with the interval `ratio` its rows), the observations of a percentile, the
-            count of a count.
+        n: size of the base: the denominator of a ratio (with the interval `ratio` its rows, of a weighted one the effective sample
+            size), the observations of a percentile, the count of a count.
     """
 
     name: str
@@ -383,6 +385,18 @@ def _judge(metric: Metric, row: Mapping[str, Any], has_interval: bool = True) ->
     units = (row["units"] or 0) if metric.interval == "ratio" else n
     if not n or numerator is None:
         return result(None, numerator, row["denominator"], None, units)
+    if metric.interval in WEIGHTED_INTERVALS:
+        squares = row["weight_squares"] or 0.0
+        if not has_interval:
+            bounds = None
+        elif metric.interval == "wilson_weighted":
+            bounds = intervals.wilson_weighted(numerator, n, squares)
+        elif metric.interval == "mean_weighted":
+            bounds = intervals.mean_weighted(numerator, row["squares"], n, squares)
+        else:
+            bounds = intervals.net_promoter_weighted(row["promoters"], row["detractors"], n, squares)
+        # The base is what the weights leave of the answers, so that few heavy ones do not pass for many.
+        return result(numerator / n, numerator, n, bounds, intervals.effective_size(n, squares))
     bounds = None
     if not has_interval:
         pass

@@ -13,11 +13,11 @@ from datetime import date
 from typing import Any
 
 from dashboards.data.expressions import ExpressionError, names_in
-from dashboards.data.metrics import GRAINS
+from dashboards.data.metrics import GRAINS, WEIGHTED_INTERVALS
 
 UNITS = ("count", "share", "seconds", "minutes", "score", "points", "currency")
 DIRECTIONS = ("up", "down", "none")
-INTERVALS = ("wilson", "mean", "ratio", "nps", "none")
+INTERVALS = ("wilson", "mean", "ratio", "nps", *WEIGHTED_INTERVALS, "none")
 _NEEDED = (
     "label_zh",
     "description_zh",
@@ -224,9 +224,12 @@ def _body(metric: Mapping[str, Any], owner: Mapping[str, SemanticModel]) -> dict
         used = {"value": parameters["measure"]["name"]}
     elif metric["type"] == "ratio":
         used = {part: parameters[part]["name"] for part in ("numerator", "denominator")}
-        used |= {"squares": f"{used['numerator']}_squares"} if meta["interval"] == "mean" else {}
-        used |= {part: part for part in ("promoters", "detractors")} if meta["interval"] == "nps" else {}
-        if meta["interval"] == "ratio":
+        interval = meta["interval"]
+        used |= {"squares": f"{used['numerator']}_squares"} if interval in ("mean", "mean_weighted") else {}
+        used |= {part: part for part in ("promoters", "detractors")} if interval == "nps" else {}
+        used |= {part: f"weighted_{part}" for part in ("promoters", "detractors")} if interval == "nps_weighted" else {}
+        used |= {"weight_squares": f"{used['denominator']}_squares"} if interval in WEIGHTED_INTERVALS else {}
+        if interval == "ratio":
             used |= {
                 "squares": f"{used['numerator']}_squares",
                 "products": f"{used['numerator']}_times_base",

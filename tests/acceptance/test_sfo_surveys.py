@@ -179,3 +179,78 @@ def test_csat_of_the_whole_airport(real_home: RealHome, waves: dict[str, pl.Data
         valid += len(ratings.filter(ratings.is_in(list("12345"))))
     (row,) = [row for row in real_home.metric("csat_top2", "--by", "source") if row["source"] == "sfo_surveys"]
     assert (row["numerator"], row["denominator"]) == (satisfied, valid)
+
+
+def test_weighted_and_raw_satisfaction_of_every_year(real_home: RealHome, waves: dict[str, pl.DataFrame]) -> None:
+    """The airport's own weights where it has some; the survey names no invitations, so nothing is added to them. 0 and 6 never count."""
+    raw = {row["wave"]: row for row in real_home.metric("csat_mean", "--by", "wave")}
+    weighted = {row["wave"]: row for row in real_home.metric("csat_mean_weighted", "--by", "wave")}
+    top2 = {row["wave"]: row for row in real_home.metric("csat_top2_weighted", "--by", "wave")}
+    for year, header in zip(YEARS, QUESTIONS["overall"], strict=True):
+        assert header
+        forms = waves[year].filter(pl.col(header).is_in(list("12345")))
+        rating = forms[header].cast(pl.Float64)
+        assert raw[year]["denominator"] == forms.height
+        assert raw[year]["value"] == pytest.approx((rating.mean() - 1) * 25, abs=1e-9)  # type: ignore[operator]
+        weight = forms["WEIGHT"].cast(pl.Float64) if "WEIGHT" in forms.columns else pl.Series([1.0] * forms.height)
+        total, squares = weight.sum(), (weight * weight).sum()
+        assert weighted[year]["value"] == pytest.approx(((rating * weight).sum() / total - 1) * 25, abs=1e-9)
+        assert weighted[year]["denominator"] == pytest.approx(total, rel=1e-12)
+        assert weighted[year]["n"] == pytest.approx(total * total / squares, rel=1e-9)
+        satisfied = ((rating >= 4).cast(pl.Float64) * weight).sum() / total
+        assert top2[year]["value"] == pytest.approx(satisfied, abs=1e-12)
+        assert top2[year]["low"] < satisfied < top2[year]["high"]
+    assert {year for year in YEARS if weighted[year]["value"] == pytest.approx(raw[year]["value"], abs=1e-12)} == {
+        "2011",
+        "2012",
+    }
+
+
+def test_weights_are_the_airports_alone(real_home: RealHome, waves: dict[str, pl.DataFrame]) -> None:
+    found = real_home.rows(
+        "select responses.wave, weights.weight_state, count(*), count(weights.base_weight), sum(weights.weight) from fct_survey_weights as weights"
+        " inner join fct_survey_responses as responses using (source, response_id) where source = 'sfo_surveys' group by all"
+    )
+    assert {(wave, state, count) for wave, state, count, *_ in found} == {
+        (year, "base_only", ROWS[year]) for year in YEARS
+    }
+    for year, _, count, given, total in found:
+        if "WEIGHT" in waves[year].columns:
+            assert given == count
+            assert total == pytest.approx(waves[year]["WEIGHT"].cast(pl.Float64).sum(), rel=1e-12)
+        else:
+            assert given == 0 and total == count
+    # Nobody knows who was asked, so nobody is said to be silent.
+    assert real_home.one("select count(*) from fct_survey_silent where source = 'sfo_surveys'") == 0
+    assert real_home.one("select count(*) from fct_survey_coverage where source = 'sfo_surveys'") == 0
+
+
+# What should be improved, as codes; the other two years did not ask it, or left no codes in the file.
+COMMENTS = {
+    "2010": ["Q7COM1", "Q7COM2", "Q7COM3"],
+    "2013": ["Q8COM1", "Q8COM2", "Q8COM3"],
+    "2014": ["Q8IMPROVE1", "Q8IMPROVE2", "Q8IMPROVE3"],
+    "2015": ["Q8COM1", "Q8COM2", "Q8COM3"],
+    "2016": ["Q8COM", "Q8COM2", "Q8COM3", "Q8COM4", "Q8COM5"],
+}
+
+
+def test_codes_of_comments_by_year(real_home: RealHome, waves: dict[str, pl.DataFrame]) -> None:
+    """Kept in raw as they came, code for code; the files do not say what a code means, so no feed carries them."""
+    for year, headers in COMMENTS.items():
+        listed = ", ".join(header.lower() for header in headers)
+        found = dict(
+            real_home.rows(
+                f"select code, count(*) from (select trim(unnest([{listed}])) as code from raw.raw_sfo_surveys.survey_{year})"
+                " where code <> '' group by all"
+            )
+        )
+        codes = pl.concat([waves[year][header].str.strip_chars() for header in headers])
+        assert found == dict(codes.filter(codes != "").value_counts().rows())
+        assert sum(found.values()) > 1_000
+    assert not [
+        name
+        for year in ("2011", "2012")
+        for name in waves[year].columns
+        if re.search("COM|IMPROVE", name) and "INCOME" not in name
+    ]

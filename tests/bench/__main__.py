@@ -37,6 +37,7 @@ from orchestration.sources.files import load_inbox
 from tests.bench.contacts import measure_contacts
 from tests.bench.drivers import measure_drivers
 from tests.bench.satisfaction import measure_satisfaction
+from tests.bench.weights import measure_weights
 
 CSATLAS = Path(sys.executable).with_name("csatlas")
 COLUMNS = ["call_id", "started", "caller", "queue", "agent", "wait", "talk", "outcome"]
@@ -314,10 +315,10 @@ def main() -> None:
     parser.add_argument(
         "names",
         nargs="*",
-        help="loading, refresh, serving, contacts, satisfaction, drivers, scale; default: loading refresh serving",
+        help="loading, refresh, serving, contacts, satisfaction, drivers, weights, scale; default: loading refresh serving",
     )
     parser.add_argument("--rows", type=int, default=5_000_000, help="rows of the call file")
-    parser.add_argument("--answers", type=int, default=5_000_000, help="satisfaction answers in `drivers`")
+    parser.add_argument("--answers", type=int, default=5_000_000, help="survey answers in `drivers` and `weights`")
     parser.add_argument("--calls", type=int, default=10_000_000, help="calls of the company in `scale`")
     parser.add_argument("--tickets", type=int, default=1_000_000, help="tickets of the company in `scale`")
     parser.add_argument(
@@ -338,6 +339,8 @@ def main() -> None:
             print(json.dumps(measure_drivers(int(rest[0]))))
         elif name == "satisfaction":
             print(json.dumps(measure_satisfaction(Path(rest[0]), int(rest[1]))))
+        elif name == "weights":
+            print(json.dumps(measure_weights(int(rest[0]))))
         else:
             print(json.dumps(measure_serving(Path(rest[0]))))
         return
@@ -347,6 +350,8 @@ def main() -> None:
         found["loading"] = {kind: _in_a_process("loading", str(chosen.rows), kind) for kind in ("clean", "damaged")}
     if "refresh" in names:
         found["refresh"] = measure_refresh([])
+    if "weights" in names:
+        found["weights"] = _in_a_process("weights", str(chosen.answers))
     if {"serving", "contacts"} & set(names):
         home = chosen.home or Path(tempfile.mkdtemp()) / "home"
         if chosen.home is None:

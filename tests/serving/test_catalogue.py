@@ -102,6 +102,10 @@ FAULTS: dict[str, tuple[Callable[[Manifest], object], str]] = {
         lambda m: metric(m, "calls_lost")["config"]["meta"].update(interval="wilson"),
         "calls_lost: no interval can be stated",
     ),
+    "a weighted ratio without its squares": (
+        lambda m: metric(m, "csat_top2")["config"]["meta"].update(interval="wilson_weighted"),
+        "csat_top2: there is no measure csat_count_squares",
+    ),
     "a share of no dimension": (
         lambda m: metric(m, "contact_reason_share")["config"]["meta"].update(share_of="weather"),
         "contact_reason_share: `share_of: weather`; the dimensions of fct_contacts are",

@@ -84,6 +84,7 @@ select
     answers.scale_max,
     answers.score_100,
     responses.base_weight,
+    responses.weight,
     answers.is_valid,
     answers.is_valid and answers.question_role = 'csat' as is_csat,
     answers.is_valid and answers.question_role = 'resolved' as is_resolved_answer,
