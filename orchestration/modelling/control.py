@@ -530,7 +530,7 @@ def _baseline(panel: _Panel, budget: Budget) -> _Baseline:
         expected, spread, kept = _fit(panel, per_unit, n, used, judgeable & ~dropped, x_of, n_of, spread)
         z = _plain_z(panel, per_unit, n, expected, spread)
         far = judgeable & (np.abs(z) > budget.trim * np.where(value[:, 0], 1.0, spread)[:, None]) & ~dropped
-        if turn and not far.any():  # the second turn knows the spread by which the pattern is shrunk
+        if turn == 3 or (turn and not far.any()):  # the second turn knows the spread by which the pattern is shrunk
             break
         dropped |= far
     base = np.where(used, weight, 0.0).sum(axis=1)
@@ -596,7 +596,8 @@ def _fit(
         missing = wanted - (sums * expected).sum(axis=1, keepdims=True)
         level = level + missing / np.maximum((sums * slope).sum(axis=1, keepdims=True), 1e-12)
     z = _plain_z(panel, per_unit, n, expected, np.ones(len(n)))
-    between = _mean_range(np.where(judged, z, np.nan))[:, 0] / D2
+    kept_z = np.where(judged, z, np.nan)
+    between = np.fmax(_mean_range(kept_z)[:, 0] / D2, np.sqrt(_mean(kept_z**2)[:, 0]))
     counted = np.isin(panel.kind, ["laney_p", "laney_u"])
     spread = np.where(counted, np.maximum(between, 1.0), np.where(panel.is_value, between, 1.0))
     return expected, spread, kept
@@ -730,8 +731,13 @@ def _scores_of_counts(
 
     up, low = upper_score(x_of), -lower_score(x_of)
     chance = np.minimum(2 * np.minimum(_student(up, freedom, estimated), _student(low, freedom, estimated)), 1.0)
-    middle = (_upper_chance(share, x_of, n_of, rate) + 1 - _lower_chance(share, x_of, n_of, rate)) / 2
-    score = np.asarray(-special.ndtri(np.clip(middle, 1e-300, 1 - 1e-16))) / widening
+    beyond = np.where(
+        share & (x_of + 1 / phi > n_of),
+        0.0,
+        _upper_chance(share, np.minimum(x_of + 1 / phi, np.where(share, n_of, np.inf)), n_of, rate),
+    )
+    middle = (_upper_chance(share, x_of, n_of, rate) + beyond) / 2
+    score = np.asarray(-special.ndtri(np.clip(middle, 1e-300, 1 - 1e-12))) / widening
     score = np.where(middle > 1 - 1e-9, -low, score)
     sigma_one = np.sqrt(np.where(share, rate * (1 - rate), rate) / n) * spread
     # Limits: the counts at which the two-sided chance reaches the level. Secants from a start with the skewness of the counts.
