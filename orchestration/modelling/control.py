@@ -481,9 +481,6 @@ class _Baseline:
     """Expected value per unit of base, charts x days."""
     spread: Floats
     """Of the z scores, per chart; for values: sigma of a day with the mean base."""
-    base: Floats
-    """Base of all days used, per chart (values: their number)."""
-    mean_base: Floats
     class_error: Floats
     """Variance of the centre of a class as a multiple of that of one unit of base, charts x classes."""
     points: Integers
@@ -514,37 +511,59 @@ def _shrunk(raw: Floats, variance: Floats) -> tuple[Floats, Floats]:
     return np.where(weight > 0, raw * kept, 0.0), kept
 
 
-def _baseline(panel: _Panel, budget: Budget) -> _Baseline:
+def _weeks_of_the_baseline(panel: _Panel, budget: Budget) -> _Panel:
+    """The baselines alone, side by side: charts x (7 x weeks). Of one width whatever comes after, so that no digit of a sum changes when a day is added."""
+    width = 7 * budget.baseline_weeks
+    start = np.where(panel.baseline.any(axis=1), np.argmax(panel.baseline, axis=1), panel.x.shape[1])
+    at = start[:, None] + np.arange(width)
+    inside = at < panel.x.shape[1]
+    at = np.minimum(at, panel.x.shape[1] - 1)
+
+    def taken(values: NDArray[np.generic], empty: float) -> NDArray[np.generic]:
+        return np.where(inside, np.take_along_axis(values, at, axis=1), empty)
+
+    return _Panel(
+        panel.kind, panel.parent, np.asarray(taken(panel.x, 0.0), dtype=np.float64), np.asarray(taken(panel.n, np.nan), dtype=np.float64),
+        np.asarray(taken(panel.minimum, 0.0), dtype=np.float64), np.asarray(taken(panel.final, 0), dtype=np.bool_),
+        np.asarray(taken(panel.day_class, 0), dtype=np.int64), inside, panel.complete,
+    )  # fmt: skip
+
+
+def _baseline(whole: _Panel, budget: Budget) -> _Baseline:
+    panel = _weeks_of_the_baseline(whole, budget)
     value = panel.is_value[:, None]
     n = np.nan_to_num(panel.n)
     per_unit = np.where(n > 0, panel.x / np.where(n > 0, n, 1.0), 0.0)
-    judgeable = panel.baseline & panel.final & (n > 0) & (n >= panel.minimum)
-    in_baseline = panel.baseline & panel.final & (n > 0)
+    judgeable = panel.final & (n > 0) & (n >= panel.minimum)
+    in_baseline = panel.final & (n > 0)
     dropped = np.zeros_like(judgeable)
     spread = np.ones(len(n))
     for turn in range(4):
         # A value has no size of its own: its days count alike, and only those that have enough base.
         used = np.where(value, judgeable, in_baseline) & ~dropped
         weight = np.where(value, 1.0, n)
-        x_of, n_of = _class_sums(per_unit * weight, used, panel.day_class), _class_sums(weight, used, panel.day_class)
-        expected, spread, kept = _fit(panel, per_unit, n, used, judgeable & ~dropped, x_of, n_of, spread)
-        z = _plain_z(panel, per_unit, n, expected, spread)
+        x_of = _class_sums(per_unit * weight, used, panel.day_class)
+        n_of = _class_sums(weight, used, panel.day_class)
+        by_class, spread, kept = _fit(panel, per_unit, n, used, judgeable & ~dropped, x_of, n_of, spread)
+        z = _plain_z(panel, per_unit, n, _of_class(by_class, panel.day_class), spread)
         far = judgeable & (np.abs(z) > budget.trim * np.where(value[:, 0], 1.0, spread)[:, None]) & ~dropped
         if turn == 3 or (turn and not far.any()):  # the second turn knows the spread by which the pattern is shrunk
             break
         dropped |= far
-    base = np.where(used, weight, 0.0).sum(axis=1)
+    base = n_of.sum(axis=1)
     points = (judgeable & ~dropped).sum(axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):
         error = 1 / np.where(base > 0, base, np.nan)[:, None] + np.where(
             n_of > 0, kept / np.where(n_of > 0, n_of, 1.0), 0.0
         )
-        mean_base = np.where(judgeable, n, 0.0).sum(axis=1) / np.maximum(judgeable.sum(axis=1), 1)
+    events = x_of.sum(axis=1)
     usable = panel.complete & (points >= budget.baseline_points) & np.isfinite(spread)
-    usable &= np.where(panel.is_value, spread > 0, np.nansum(np.where(used, panel.x, 0.0), axis=1) > 0)
-    usable &= ~(panel.is_share & (np.where(used, panel.x - n, 0.0).sum(axis=1) >= 0))
-    length = panel.baseline.sum(axis=1)
-    return _Baseline(expected, spread, base, mean_base, error, points, length, usable)
+    usable &= np.where(panel.is_value, spread > 0, events > 0) & ~(panel.is_share & (events >= base))
+    return _Baseline(_of_class(by_class, whole.day_class), spread, error, points, whole.baseline.sum(axis=1), usable)
+
+
+def _of_class(by_class: Floats, day_class: Integers) -> Floats:
+    return np.take_along_axis(by_class, np.maximum(day_class - 1, 0), axis=1)
 
 
 def _fit(
@@ -557,7 +576,7 @@ def _fit(
     n_of: Floats,
     last_spread: Floats,
 ) -> tuple[Floats, Floats, Floats]:
-    """Expected value per chart and day, spread per chart, and what of its pattern each class keeps."""
+    """Expected value per chart and class of days, spread per chart, and what of its pattern each class keeps."""
     share, value = panel.is_share[:, None], panel.is_value[:, None]
     total = n_of.sum(axis=1, keepdims=True)
     centre = x_of.sum(axis=1, keepdims=True) / np.where(total > 0, total, 1.0)
@@ -582,25 +601,22 @@ def _fit(
     departure, own_kept = _shrunk(np.where(n_of > 0, own - prior, 0.0), variance)
     effect = np.where(whole[:, None], effect, prior + departure)
     kept = np.where(whole[:, None], kept, own_kept)
-    by_day = np.take_along_axis(effect, np.maximum(panel.day_class - 1, 0), axis=1)
     level = np.where(share, _logit(inside), np.where(value, centre, np.log(above)))
-    sums = np.where(used, np.where(value, 1.0, n), 0.0)
-    wanted = x_of.sum(axis=1, keepdims=True)
     for _ in range(4):  # the level with which the days used add up to what they were
-        expected = np.where(
+        by_class = np.where(
             share,
-            special.expit(level + by_day),
-            np.where(value, level + by_day, np.exp(np.minimum(level + by_day, 50))),
+            special.expit(level + effect),
+            np.where(value, level + effect, np.exp(np.minimum(level + effect, 50))),
         )
-        slope = np.where(share, expected * (1 - expected), np.where(value, 1.0, expected))
-        missing = wanted - (sums * expected).sum(axis=1, keepdims=True)
-        level = level + missing / np.maximum((sums * slope).sum(axis=1, keepdims=True), 1e-12)
-    z = _plain_z(panel, per_unit, n, expected, np.ones(len(n)))
+        slope = np.where(share, by_class * (1 - by_class), np.where(value, 1.0, by_class))
+        missing = (x_of - n_of * by_class).sum(axis=1, keepdims=True)
+        level = level + missing / np.maximum((n_of * slope).sum(axis=1, keepdims=True), 1e-12)
+    z = _plain_z(panel, per_unit, n, _of_class(by_class, panel.day_class), np.ones(len(n)))
     kept_z = np.where(judged, z, np.nan)
     between = np.fmax(_mean_range(kept_z)[:, 0] / D2, np.sqrt(_mean(kept_z**2)[:, 0]))
     counted = np.isin(panel.kind, ["laney_p", "laney_u"])
     spread = np.where(counted, np.maximum(between, 1.0), np.where(panel.is_value, between, 1.0))
-    return expected, spread, kept
+    return by_class, spread, kept
 
 
 def _logit(share: Floats) -> Floats:
@@ -750,10 +766,10 @@ def _scores_of_counts(
         reach = wanted * widening
         guess = n_of * rate + sign * (reach * scale + 0.5) + skew * (reach**2 - 1) / 6
         guess = np.clip(guess, 1e-3, np.maximum(room - 1e-3, 1e-3))
-        step = sign * np.maximum(0.02 * scale, 1e-3)
-        for _ in range(3):
+        step = -sign * np.maximum(0.02 * scale, 1e-3)  # towards the centre: beyond a guess at the edge is nothing
+        for _ in range(4):
             here = function(guess)
-            slope = (function(np.clip(guess + step, 1e-6, room)) - here) / step
+            slope = (function(guess + step) - here) / step
             move = (sign * wanted - here) / np.where(slope > 1e-9, slope, 1e-9)
             guess = np.clip(guess + np.clip(move, -3 * scale - 1, 3 * scale + 1), 1e-6, room)
         # A limit that no possible count passes is the edge itself.
