@@ -1,4 +1,4 @@
-"""`python -m tests.bench [loading] [refresh] [serving] [contacts] [scale] [--rows N] [--calls N]`: measure, print JSON.
+"""`python -m tests.bench [loading] [refresh] [serving] [contacts] [control] [scale] [--rows N] [--calls N]`: measure, print JSON.
 
 A measurement runs in a process of its own, so that its peak memory is its own. Baselines are measured in the same run, on the same
 machine, right before: a ratio says more than seconds.
@@ -35,6 +35,7 @@ from orchestration.settings import PROJECT_ROOT, Settings
 from orchestration.sources.declarations import load_declarations
 from orchestration.sources.files import load_inbox
 from tests.bench.contacts import measure_contacts
+from tests.bench.control import measure_control
 
 CSATLAS = Path(sys.executable).with_name("csatlas")
 COLUMNS = ["call_id", "started", "caller", "queue", "agent", "wait", "talk", "outcome"]
@@ -310,7 +311,7 @@ def main() -> None:
     """Run the chosen measurements, each in a process of its own."""
     parser = argparse.ArgumentParser(prog="tests.bench", description=__doc__)
     parser.add_argument(
-        "names", nargs="*", help="loading, refresh, serving, contacts, scale; default: loading refresh serving"
+        "names", nargs="*", help="loading, refresh, serving, contacts, control, scale; default: loading refresh serving"
     )
     parser.add_argument("--rows", type=int, default=5_000_000, help="rows of the call file")
     parser.add_argument("--calls", type=int, default=10_000_000, help="calls of the company in `scale`")
@@ -326,6 +327,8 @@ def main() -> None:
             print(json.dumps(measure_loading(int(rest[0]), damaged=rest[1] == "damaged")))
         elif name == "contacts":
             print(json.dumps(measure_contacts(Path(rest[0]))))
+        elif name == "control":
+            print(json.dumps(measure_control()))
         else:
             print(json.dumps(measure_serving(Path(rest[0]))))
         return
@@ -333,6 +336,8 @@ def main() -> None:
     names = chosen.names or ["loading", "refresh", "serving"]
     if "loading" in names:
         found["loading"] = {kind: _in_a_process("loading", str(chosen.rows), kind) for kind in ("clean", "damaged")}
+    if "control" in names:
+        found["control"] = _in_a_process("control")
     if "refresh" in names:
         found["refresh"] = measure_refresh([])
     if {"serving", "contacts"} & set(names):

@@ -196,3 +196,8 @@
 
 {#- Whether a text has ASCII characters only: as many bytes as characters. -#}
 {% macro is_ascii(text_sql) -%} strlen({{ text_sql }}) = length({{ text_sql }}) {%- endmacro %}
+
+{#- Months by the calendar. -#}
+{% macro months_before(day, number_sql) -%} {{ day }} - to_months({{ number_sql }}) {%- endmacro %}
+
+{% macro months_between(first_day, last_day) -%} datediff('month', {{ first_day }}, {{ last_day }}) {%- endmacro %}

@@ -1,12 +1,13 @@
 {%- set z = 1.959964 %}
--- The last final months of each metric. What closing a gap brings in a month is base x gap: answers more that are satisfied, contacts saved and so on (`gain`).
-with final_months as (
+-- The months up to the newest final one of each metric. What closing a gap brings in a month is base x gap: answers more that are satisfied, contacts saved and so on (`gain`).
+with spans as (
     select
         metric,
-        month_start,
-        row_number() over (partition by metric order by month_start desc) as months_back
+        max(month_start) as last_month,
+        greatest(min(month_start), {{ months_before('max(month_start)', "cast(" ~ threshold('shortboard_months') ~ " as integer) - 1") }}) as first_month
     from {{ ref('fct_plan_actual') }}
     where unit_level = 'headquarters' and is_final
+    group by metric
 ),
 
 summed as (
@@ -18,20 +19,19 @@ summed as (
         months.parent_unit_id,
         months.direction,
         months.owner,
-        min(months.month_start) as first_month,
-        max(months.month_start) as last_month,
-        max(final_months.months_back) as month_count,
+        cast(spans.first_month as date) as first_month,
+        spans.last_month,
+        {{ months_between('spans.first_month', 'spans.last_month') }} + 1 as month_count,
         sum(months.numerator) as numerator,
         sum(months.denominator) as denominator,
         arg_max(months.target, months.month_start) as target
     from {{ ref('fct_plan_actual') }} as months
-    inner join final_months on months.metric = final_months.metric and months.month_start = final_months.month_start
+    inner join spans on months.metric = spans.metric and months.month_start between spans.first_month and spans.last_month
     inner join {{ ref('control_charts') }} as charts on months.metric = charts.metric
     where
-        final_months.months_back <= {{ threshold('shortboard_months') }}
-        and months.unit_level <> 'rest'
+        months.unit_level <> 'rest'
         and charts.chart_kind in ('p', 'laney_p')
-    group by months.chart_id, months.metric, months.unit_level, months.org_unit_id, months.parent_unit_id, months.direction, months.owner
+    group by months.chart_id, months.metric, months.unit_level, months.org_unit_id, months.parent_unit_id, months.direction, months.owner, spans.first_month, spans.last_month
 ),
 
 rated as (
@@ -68,8 +68,8 @@ gaps as (
         bounded.*,
         best.best_unit_id,
         best.best_value,
-        greatest(bounded.worse_sign * (bounded.value - bounded.target), 0) as gap_to_target,
-        greatest(bounded.worse_sign * (bounded.value - best.best_value), 0) as gap_to_best,
+        case when bounded.target is not null then greatest(bounded.worse_sign * (bounded.value - bounded.target), 0) end as gap_to_target,
+        case when best.best_value is not null then greatest(bounded.worse_sign * (bounded.value - best.best_value), 0) end as gap_to_best,
         case when bounded.worse_sign > 0 then bounded.low > bounded.target else bounded.high < bounded.target end as is_certain_to_miss
     from bounded
     left join best on bounded.metric = best.metric and bounded.unit_level = best.unit_level
