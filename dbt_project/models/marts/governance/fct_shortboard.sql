@@ -102,7 +102,7 @@ select
         when gaps.is_ranked
             then rank() over (
                 partition by gaps.metric, gaps.unit_level, gaps.is_ranked
-                order by coalesce(gaps.gap_to_target, gaps.gap_to_best) * gaps.denominator desc
+                order by round(coalesce(gaps.gap_to_target, gaps.gap_to_best) * gaps.denominator, 6) desc
             )
     end as integer) as gain_rank,
     gaps.first_month,
