@@ -94,6 +94,10 @@ def test_what_else_alarms_is_a_known_trouble_or_within_the_budget(
     assert others.height > unexplained.height  # outages do alarm
 
 
+def total(frame: pl.DataFrame, column: str) -> float:
+    return float(frame[column].sum())
+
+
 def test_an_alert_splits_into_mix_and_level_exactly(marts: duckdb.DuckDBPyConnection, alerts: pl.DataFrame) -> None:
     """The change is that of the value between baseline and window, the largest contributor the one of the largest effect: by rows."""
     baselines = {
@@ -108,28 +112,30 @@ def test_an_alert_splits_into_mix_and_level_exactly(marts: duckdb.DuckDBPyConnec
     split = 0
     for row in alerts.to_dicts():
         own = parts.filter(pl.col("metric") == row["metric"])
-        if column[row["unit_level"]]:
-            own = own.filter(pl.col(column[row["unit_level"]]) == row["org_unit_id"])
+        above = column[row["unit_level"]]
+        if above:
+            own = own.filter(pl.col(above) == row["org_unit_id"])
+        own = own.cast({"numerator": pl.Float64, "denominator": pl.Float64})
         now = own.filter(pl.col("day").is_between(row["first_day"], row["last_day"]))
         first, last = baselines[row["chart_id"]]
         then = own.filter(pl.col("day").is_between(first, last))
         if row["metric"] == "complaints":
             days = (row["last_day"] - row["first_day"]).days + 1, (last - first).days + 1
-            change = now["numerator"].sum() / days[0] - then["numerator"].sum() / days[1]
+            change = total(now, "numerator") / days[0] - total(then, "numerator") / days[1]
             assert row["change_since_baseline"] == pytest.approx(change) and row["channel_mix_effect"] == 0
             continue
-        rate = [frame["numerator"].sum() / frame["denominator"].sum() for frame in (now, then)]
+        rate = [total(frame, "numerator") / total(frame, "denominator") for frame in (now, then)]
         assert row["change_since_baseline"] == pytest.approx(rate[0] - rate[1])
         for name, key in (("unit", below[row["unit_level"]]), ("channel", "channel"), ("product", "product_line")):
             effects, mix = {}, 0.0
             for part in set(now[key].to_list()) | set(then[key].to_list()):
                 x1, n1, x0, n0 = (
-                    float(frame.filter(pl.col(key).eq_missing(part))[what].sum())
+                    total(frame.filter(pl.col(key).eq_missing(part)), what)
                     for frame in (now, then)
                     for what in ("numerator", "denominator")
                 )
                 r1, r0 = (x1 / n1 if n1 else x0 / n0), (x0 / n0 if n0 else x1 / n1)
-                w1, w0 = n1 / now["denominator"].sum(), n0 / then["denominator"].sum()
+                w1, w0 = n1 / total(now, "denominator"), n0 / total(then, "denominator")
                 of_mix = (w1 - w0) * ((r1 + r0) / 2 - sum(rate) / 2)
                 effects[part or "none"] = of_mix + (r1 - r0) * (w1 + w0) / 2
                 mix += of_mix

@@ -166,9 +166,9 @@ def test_plan_against_actual(marts: duckdb.DuckDBPyConnection) -> None:
         if recent["denominator"].sum() == 0:
             assert row["forecast"] is None
             continue
-        more = recent["denominator"].sum() / window * row["days_left"]
-        rate = recent["numerator"].sum() / recent["denominator"].sum()
-        expected = (final["numerator"].sum() + rate * more) / (final["denominator"].sum() + more)
+        more = float(recent["denominator"].sum()) / window * row["days_left"]
+        rate = float(recent["numerator"].sum()) / float(recent["denominator"].sum())
+        expected = (float(final["numerator"].sum()) + rate * more) / (float(final["denominator"].sum()) + more)
         assert row["forecast"] == pytest.approx(expected)
         if row["plan"] is None:
             assert row["plan_state"] == "no_plan" and not row["is_early_warning"]
@@ -254,8 +254,7 @@ def test_the_shortboard_list_ranks_by_what_closing_a_gap_brings(marts: duckdb.Du
             continue
         assert row["gap_to_target"] == pytest.approx(max(sign * (row["value"] - row["target"]), 0))
         assert row["gain_to_target_a_month"] == pytest.approx(row["gap_to_target"] * row["denominator"] / months)
-        low, high = wilson(row["numerator"], row["denominator"])
-        assert (row["low"], row["high"]) == pytest.approx((low, high), abs=1e-9)
+        assert (row["low"], row["high"]) == pytest.approx(wilson(row["numerator"], row["denominator"]), abs=1e-9)
         assert (row["gain_rank"] is None) == (not row["is_ranked"])
         if row["is_ranked"]:
             gain = row["gap_to_target"] * row["denominator"]
