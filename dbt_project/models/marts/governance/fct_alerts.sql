@@ -125,8 +125,10 @@ parts as (
         parts.channel,
         parts.product_line,
         parts.day >= windows.first_day as is_now,
-        parts.numerator / case when not windows.is_per_day then 1 when parts.day >= windows.first_day then windows.last_day - windows.first_day + 1 else windows.baseline_last_day - windows.baseline_first_day + 1 end as numerator,
-        parts.denominator
+        parts.numerator,
+        parts.denominator,
+        case when windows.is_per_day then windows.last_day - windows.first_day + 1 else 1 end as days_now,
+        case when windows.is_per_day then windows.baseline_last_day - windows.baseline_first_day + 1 else 1 end as days_before
     from windows
     inner join {{ ref('ftr_control_parts') }} as parts
         on
@@ -150,8 +152,8 @@ parts as (
         first_day,
         is_per_day,
         {{ column }} as part,
-        coalesce(sum(numerator) filter (where is_now), 0) as x_now,
-        coalesce(sum(numerator) filter (where not is_now), 0) as x_before,
+        coalesce(sum(numerator) filter (where is_now), 0) / max(days_now) as x_now,
+        coalesce(sum(numerator) filter (where not is_now), 0) / max(days_before) as x_before,
         coalesce(sum(denominator) filter (where is_now), 0) as n_now,
         coalesce(sum(denominator) filter (where not is_now), 0) as n_before
     from parts
@@ -402,6 +404,7 @@ final as (
     select * from from_promises
 )
 
+-- Rounded: the order in which doubles are added up is not always the same, and two runs must not differ.
 select
     alert_id,
     stage,
@@ -415,20 +418,20 @@ select
     cast(numerator as bigint) as numerator,
     cast(denominator as bigint) as denominator,
     value,
-    reference,
-    errors_from_reference,
+    round(reference, 9) as reference,
+    round(errors_from_reference, 9) as errors_from_reference,
     cast(signal_days as integer) as signal_days,
-    change_since_baseline,
-    channel_mix_effect,
-    product_mix_effect,
-    unit_mix_effect,
+    round(change_since_baseline, 9) as change_since_baseline,
+    round(channel_mix_effect, 9) as channel_mix_effect,
+    round(product_mix_effect, 9) as product_mix_effect,
+    round(unit_mix_effect, 9) as unit_mix_effect,
     top_unit_id,
-    top_unit_share,
+    round(top_unit_share, 9) as top_unit_share,
     top_channel,
-    top_channel_share,
+    round(top_channel_share, 9) as top_channel_share,
     top_product_line,
-    top_product_share,
-    expected_false_alarms_that_month,
+    round(top_product_share, 9) as top_product_share,
+    round(expected_false_alarms_that_month, 9) as expected_false_alarms_that_month,
     operational_event_id,
     cast(operational_events as integer) as operational_events,
     overdue_seconds,
