@@ -198,7 +198,21 @@ parts as (
     group by stage, chart_id, first_day
 ),
 {% endfor %}
--- A known trouble of the unit or of one below it, on the days of the alert or the day before: not a proof, but where to look first.
+-- A known trouble of the unit or of one below it, on the days of the alert or the day before, by the local day: not a proof, but where to look first.
+operational_events as (
+    select
+        events.operational_event_id,
+        events.started_at,
+        events.org_unit_id,
+        units.city_id,
+        units.province_id,
+        {{ local_day('events.started_at', 'units.time_zone') }} as began_on,
+        {{ local_day('coalesce(events.ended_at, events.started_at)', 'units.time_zone') }} as ended_on
+    from {{ ref('int_operational_events') }} as events
+    left join {{ ref('dim_org_units') }} as units on events.org_unit_id = units.org_unit_id
+    where events._status = 'used' and events.event_kind in ('outage', 'fault', 'bad_period')
+),
+
 troubles as (
     select
         windows.stage,
@@ -207,15 +221,11 @@ troubles as (
         min_by(events.operational_event_id, row(events.started_at, events.operational_event_id)) as operational_event_id,
         count(*) as operational_events
     from windows
-    inner join {{ ref('int_operational_events') }} as events
+    inner join operational_events as events
         on
-            events.event_kind in ('outage', 'fault', 'bad_period')
-            and cast(events.started_at as date) <= windows.last_day
-            and cast(coalesce(events.ended_at, events.started_at) as date) >= windows.first_day - 1
-    left join {{ ref('dim_org_units') }} as units on events.org_unit_id = units.org_unit_id
-    where
-        events._status = 'used'
-        and (windows.unit_level = 'headquarters' or windows.org_unit_id in (units.org_unit_id, units.city_id, units.province_id))
+            events.began_on <= windows.last_day
+            and events.ended_on >= windows.first_day - 1
+            and (windows.unit_level = 'headquarters' or windows.org_unit_id in (events.org_unit_id, events.city_id, events.province_id))
     group by all
 ),
 
