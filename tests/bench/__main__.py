@@ -1,4 +1,4 @@
-"""`python -m tests.bench [loading] [refresh] [serving] [contacts] [satisfaction] [drivers] [scale] [--rows N] [--calls N]`: measure, print JSON.
+"""`python -m tests.bench [loading] [refresh] [serving] [contacts] [satisfaction] [drivers] [weights] [control] [scale] [--rows N] …`: measure, print JSON.
 
 A measurement runs in a process of its own, so that its peak memory is its own. Baselines are measured in the same run, on the same
 machine, right before: a ratio says more than seconds.
@@ -35,6 +35,7 @@ from orchestration.settings import PROJECT_ROOT, Settings
 from orchestration.sources.declarations import load_declarations
 from orchestration.sources.files import load_inbox
 from tests.bench.contacts import measure_contacts
+from tests.bench.control import measure_control
 from tests.bench.drivers import measure_drivers
 from tests.bench.satisfaction import measure_satisfaction
 from tests.bench.weights import measure_weights
@@ -315,7 +316,7 @@ def main() -> None:
     parser.add_argument(
         "names",
         nargs="*",
-        help="loading, refresh, serving, contacts, satisfaction, drivers, weights, scale; default: loading refresh serving",
+        help="loading, refresh, serving, contacts, satisfaction, drivers, weights, control, scale; default: loading refresh serving",
     )
     parser.add_argument("--rows", type=int, default=5_000_000, help="rows of the call file")
     parser.add_argument("--answers", type=int, default=5_000_000, help="survey answers in `drivers` and `weights`")
@@ -341,6 +342,8 @@ def main() -> None:
             print(json.dumps(measure_satisfaction(Path(rest[0]), int(rest[1]))))
         elif name == "weights":
             print(json.dumps(measure_weights(int(rest[0]))))
+        elif name == "control":
+            print(json.dumps(measure_control()))
         else:
             print(json.dumps(measure_serving(Path(rest[0]))))
         return
@@ -348,6 +351,8 @@ def main() -> None:
     names = chosen.names or ["loading", "refresh", "serving"]
     if "loading" in names:
         found["loading"] = {kind: _in_a_process("loading", str(chosen.rows), kind) for kind in ("clean", "damaged")}
+    if "control" in names:
+        found["control"] = _in_a_process("control")
     if "refresh" in names:
         found["refresh"] = measure_refresh([])
     if "weights" in names:

@@ -202,3 +202,8 @@
 
 {#- Whether a text holds a Chinese character. -#}
 {% macro has_han(text_sql) -%} coalesce(regexp_matches({{ text_sql }}, '\p{Han}'), false) {%- endmacro %}
+
+{#- Months by the calendar. -#}
+{% macro months_before(day, number_sql) -%} {{ day }} - to_months({{ number_sql }}) {%- endmacro %}
+
+{% macro months_between(first_day, last_day) -%} datediff('month', {{ first_day }}, {{ last_day }}) {%- endmacro %}

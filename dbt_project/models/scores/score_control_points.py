@@ -1,0 +1,13 @@
+def model(dbt, session):
+    from orchestration.modelling import control
+
+    thresholds = {row["threshold"]: row["value"] for row in dbt.ref("service_thresholds").pl().to_dicts()}
+    budget = control.Budget(
+        baseline_weeks=int(thresholds["control_baseline_weeks"]),
+        baseline_points=int(thresholds["control_baseline_points"]),
+        false_alarms_a_month=thresholds["control_false_alarms"],
+        run_share=thresholds["control_run_share"],
+        trim=thresholds["control_trim"],
+    )
+    points = dbt.ref("ftr_control_points").filter("is_charted").select(*control.NEEDED).pl()
+    return session.from_arrow(control.judge(points, budget).to_arrow())
