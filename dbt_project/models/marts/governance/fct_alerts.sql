@@ -34,7 +34,7 @@ budgets as (
         cast(date_trunc('month', counted_on) as date) as month_start,
         sum(expected_false_alarms) as expected_false_alarms
     from {{ ref('fct_control_points') }}
-    group by 1
+    group by cast(date_trunc('month', counted_on) as date)
 ),
 
 charts as (
@@ -121,7 +121,11 @@ parts as (
         windows.chart_id,
         windows.first_day,
         windows.is_per_day,
-        case windows.unit_level when 'headquarters' then coalesce(parts.province_id, 'none') when 'province' then coalesce(parts.city_id, 'none') else coalesce(parts.org_unit_id, 'none') end as child_unit,
+        case windows.unit_level
+            when 'headquarters' then coalesce(parts.province_id, 'none')
+            when 'province' then coalesce(parts.city_id, 'none')
+            else coalesce(parts.org_unit_id, 'none')
+        end as child_unit,
         parts.channel,
         parts.product_line,
         parts.day >= windows.first_day as is_now,
@@ -223,8 +227,8 @@ troubles as (
     from windows
     inner join operational_events as events
         on
-            events.began_on <= windows.last_day
-            and events.ended_on >= windows.first_day - 1
+            windows.last_day >= events.began_on
+            and windows.first_day - 1 <= events.ended_on
             and (windows.unit_level = 'headquarters' or windows.org_unit_id in (events.org_unit_id, events.city_id, events.province_id))
     group by all
 ),

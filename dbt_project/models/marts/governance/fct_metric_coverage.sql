@@ -1,4 +1,6 @@
-{%- set dimensions = {'customer_kind': 'parts.customer_kind', 'product_line': 'parts.product_line', 'channel': 'parts.channel', 'province': 'parts.province_id', 'city': 'parts.city_id'} %}
+{%- set dimensions = {
+    'customer_kind': 'parts.customer_kind', 'product_line': 'parts.product_line', 'channel': 'parts.channel', 'province': 'parts.province_id', 'city': 'parts.city_id'
+} %}
 -- Which customers, businesses, channels and departments a metric has data of; `unknown` is a value with a share of its own.
 with parts as (
     select

@@ -58,7 +58,12 @@ with counted as (
 )
 
 select
-    md5(concat_ws('|', kinds.promise_kind, counted.promise, coalesce(counted.org_unit_id, 'none'), counted.channel, counted.product_line, counted.customer_kind, counted.month_start)) as promise_row_id,
+    md5(
+        concat_ws(
+            '|', kinds.promise_kind, counted.promise, coalesce(counted.org_unit_id, 'none'), counted.channel, counted.product_line, counted.customer_kind,
+            counted.month_start
+        )
+    ) as promise_row_id,
     kinds.promise_kind,
     counted.promise,
     counted.org_unit_id,

@@ -25,9 +25,9 @@ fitting as (
     inner join {{ ref('unit_targets') }} as lines
         on
             months.metric = lines.metric
-            and lines.valid_from <= months.month_end
+            and months.month_end >= lines.valid_from
             and (
-                lines.org_unit_id = months.org_unit_id
+                months.org_unit_id = lines.org_unit_id
                 or lines.org_unit_id = '*'
                 or (right(lines.org_unit_id, 1) = '*' and starts_with(months.org_unit_id, rtrim(lines.org_unit_id, '*')))
             )
@@ -39,7 +39,7 @@ headlines as (
         lines.target,
         row_number() over (partition by months.metric, months.unit_level, months.org_unit_id, months.month_start order by lines.valid_from desc) as line_rank
     from months
-    inner join {{ ref('targets') }} as lines on months.metric = lines.metric and lines.valid_from <= months.month_end
+    inner join {{ ref('targets') }} as lines on months.metric = lines.metric and months.month_end >= lines.valid_from
 )
 
 select
