@@ -7,6 +7,9 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from jinja2 import Environment
+
+from orchestration.settings import PROJECT_ROOT
 
 FAULTS = {
     "a row twice": "insert into intermediate.int_ticket_facts by name select * from intermediate.int_ticket_facts limit 1",
@@ -28,3 +31,20 @@ def test_the_key_test_finds_its_faults(demo_copy: Callable[[], Path]) -> None:
             warehouse.execute(statement)
             assert len(warehouse.execute(query).fetchall()) == 1, fault
             warehouse.execute("rollback")
+
+
+def test_keys_that_share_a_hash_are_told_apart() -> None:
+    """DuckDB gives these two texts one hash; the key test must not take them for one key."""
+    macro = (PROJECT_ROOT / "dbt_project" / "macros" / "dialect" / "dialect.sql").read_text(encoding="utf-8")
+    double_hash = Environment().from_string(macro).module.double_hash  # type: ignore[attr-defined]
+    texts = [
+        "transaction|effectiveness|C-JS-SZ|phone|broadband|person|2026-01-01",
+        "transaction|effectiveness|C-JS-XZ|phone|broadband|person|2026-08-01",
+    ]
+    with duckdb.connect() as connection:
+        row = connection.execute(
+            f"select count(*), count(distinct {double_hash(['key'])}) from (select unnest(?) as key)",
+            [texts],
+        ).fetchone()
+    assert row is not None
+    assert row[1] == 2

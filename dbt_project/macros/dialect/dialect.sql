@@ -59,9 +59,15 @@
     epoch_us({{ timestamp_sql }})
 {%- endmacro %}
 
-{#- 64-bit hash of one or more expressions; only for finding candidates, never as an identity. -#}
+{#- 64-bit hash of one or more expressions; only for finding candidates, never as an identity: DuckDB's hash of texts that differ in two
+    places is far from random (three collisions among 32,385 texts of one kind, where chance would have given none). -#}
 {% macro quick_hash(expressions) -%}
     hash({{ expressions | join(', ') }})
+{%- endmacro %}
+
+{#- Two such hashes in one, of the expressions and of their texts moved on by a character: what cancels out in one does not in the other. -#}
+{% macro double_hash(expressions) -%}
+    xor(hash({{ expressions | join(', ') }}), hash({% for expression in expressions %}concat('#', {{ expression }}){{ ', ' if not loop.last }}{% endfor %}))
 {%- endmacro %}
 
 {#- All columns of a relation but the named ones. -#}
