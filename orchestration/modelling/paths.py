@@ -459,7 +459,7 @@ def path_figures(answers: pl.DataFrame, models: pl.DataFrame, *, draws: int = DR
 
     Args:
         answers: one row per answer: model, period, source, response_id, latent_variable, item, score_100 (null = none),
-            base_weight (null = 1), responded_on.
+            response_weight (null = 1), responded_on.
         models: one row per path: model, latent_variable, antecedent (null = none), scheme.
         draws: bootstrap samples per model and period.
 
@@ -503,8 +503,8 @@ def _estimate_of(model: PathModel, group: pl.DataFrame, draws: int, stream: str)
     )
     weights = (
         group.group_by("source", "response_id")
-        .agg(pl.col("base_weight").max())
-        .sort("source", "response_id")["base_weight"]
+        .agg(pl.col("response_weight").max())
+        .sort("source", "response_id")["response_weight"]
     )
     position = {name: k for k, name in enumerate(model.latent_variables)}
     return estimate(

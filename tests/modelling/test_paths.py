@@ -371,7 +371,7 @@ MODELS = pl.DataFrame(
 )
 ANSWER_COLUMNS = {
     "model": pl.String, "period": pl.String, "source": pl.String, "response_id": pl.String, "latent_variable": pl.String,
-    "item": pl.String, "score_100": pl.Float64, "base_weight": pl.Float64, "responded_on": pl.Date,
+    "item": pl.String, "score_100": pl.Float64, "response_weight": pl.Float64, "responded_on": pl.Date,
 }  # fmt: skip
 
 

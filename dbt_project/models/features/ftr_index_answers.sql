@@ -23,7 +23,7 @@ select
     answers.customer_kind,
     answers.channel,
     case when answers.is_valid then answers.score_100 end as score_100,
-    coalesce(answers.base_weight, 1) as base_weight,
+    answers.weight as response_weight,
     answers.responded_on
 from {{ ref('fct_survey_answers') }} as answers
 inner join models
@@ -33,4 +33,5 @@ inner join models
             when right(models.survey, 1) = '*' then starts_with(answers.survey_id, left(models.survey, length(models.survey) - 1))
             else answers.survey_id = models.survey
         end
-where answers.question_role = 'index_item'
+-- A response without a weight (a base weight of 0 or below, a second answer to one invitation) counts in no weighted number.
+where answers.question_role = 'index_item' and answers.weight is not null

@@ -80,7 +80,7 @@ scored as (
         any_value(answers.org_unit_id) as org_unit_id,
         any_value(answers.product_line) as product_line,
         any_value(answers.customer_kind) as customer_kind,
-        any_value(answers.base_weight) as base_weight,
+        any_value(answers.response_weight) as response_weight,
         sum(sets.weight * answers.score_100) / nullif(sum(sets.weight) filter (where answers.score_100 is not null), 0) as score
     from uses
     inner join {{ ref('ftr_index_answers') }} as answers on uses.model = answers.model and uses.answers_period = answers.period
@@ -109,7 +109,7 @@ by_mix as (
             when 'customer_kind' then scored.customer_kind
             else {{ or_unknown('units.province_id') }}
         end as mix_value,
-        scored.base_weight,
+        scored.response_weight,
         scored.score
     from scored
     cross join mixes as mix
@@ -126,21 +126,21 @@ cells as (
         by_mix.mix_value,
         {%- for answers_of in [0, 1] %}
         {%- for weights_of in [0, 1] %}
-        sum(by_mix.base_weight * by_mix.score) filter (where by_mix.answers_of = {{ answers_of }} and by_mix.weights_of = {{ weights_of }})
-        / nullif(sum(by_mix.base_weight) filter (where by_mix.answers_of = {{ answers_of }} and by_mix.weights_of = {{ weights_of }}), 0)
+        sum(by_mix.response_weight * by_mix.score) filter (where by_mix.answers_of = {{ answers_of }} and by_mix.weights_of = {{ weights_of }})
+        / nullif(sum(by_mix.response_weight) filter (where by_mix.answers_of = {{ answers_of }} and by_mix.weights_of = {{ weights_of }}), 0)
             as level_{{ answers_of }}{{ weights_of }},
         {%- endfor %}
-        coalesce(sum(by_mix.base_weight) filter (where by_mix.answers_of = {{ answers_of }} and by_mix.weights_of = {{ answers_of }}), 0)
+        coalesce(sum(by_mix.response_weight) filter (where by_mix.answers_of = {{ answers_of }} and by_mix.weights_of = {{ answers_of }}), 0)
             as base_{{ answers_of }},
         coalesce(
-            sum(power(by_mix.base_weight, 2)) filter (where by_mix.answers_of = {{ answers_of }} and by_mix.weights_of = {{ answers_of }}), 0
+            sum(power(by_mix.response_weight, 2)) filter (where by_mix.answers_of = {{ answers_of }} and by_mix.weights_of = {{ answers_of }}), 0
         ) as squares_{{ answers_of }},
         coalesce(
-            sum(power(by_mix.base_weight, 2) * by_mix.score)
+            sum(power(by_mix.response_weight, 2) * by_mix.score)
                 filter (where by_mix.answers_of = {{ answers_of }} and by_mix.weights_of = {{ answers_of }}), 0
         ) as products_{{ answers_of }},
         coalesce(
-            sum(power(by_mix.base_weight * by_mix.score, 2))
+            sum(power(by_mix.response_weight * by_mix.score, 2))
                 filter (where by_mix.answers_of = {{ answers_of }} and by_mix.weights_of = {{ answers_of }}), 0
         ) as score_squares_{{ answers_of }},
         count(*) filter (where by_mix.answers_of = {{ answers_of }} and by_mix.weights_of = {{ answers_of }}) as respondents_{{ answers_of }}

@@ -12,7 +12,7 @@ with responses as (
         any_value(answers.product_line) as product_line,
         any_value(answers.customer_kind) as customer_kind,
         any_value(answers.channel) as channel,
-        any_value(answers.base_weight) as base_weight,
+        any_value(answers.response_weight) as response_weight,
         any_value(answers.responded_on) as responded_on,
         sum(weights.weight * answers.score_100) as weighted,
         sum(weights.weight) filter (where answers.score_100 is not null) as answered,
@@ -46,6 +46,6 @@ select
     case
         when responses.own_answered >= {{ threshold('index_answered_share') }} - 1e-6 then round(responses.own_weighted / nullif(responses.own_answered, 0), 9)
     end as own_index_score,
-    responses.base_weight,
+    responses.response_weight,
     responses.responded_on
 from responses

@@ -25,13 +25,13 @@ select
     scores.channel,
     count(*) as responses,
     count(scores.index_score) as respondents,
-    round(coalesce(sum(scores.base_weight) filter (where scores.index_score is not null), 0), 6) as weight_sum,
-    round(coalesce(sum(scores.base_weight * scores.base_weight) filter (where scores.index_score is not null), 0), 6) as weight_squares_sum,
-    round(coalesce(sum(scores.base_weight * scores.index_score), 0), 6) as weighted_index_sum,
-    round(coalesce(sum(scores.base_weight * scores.base_weight * scores.index_score), 0), 6) as weighted_index_times_weight_sum,
-    round(coalesce(sum(scores.base_weight * scores.base_weight * scores.index_score * scores.index_score), 0), 6) as weighted_index_squares_sum,
-    round(coalesce(sum(scores.base_weight) filter (where scores.own_index_score is not null), 0), 6) as own_weight_sum,
-    round(coalesce(sum(scores.base_weight * scores.own_index_score), 0), 6) as own_weighted_index_sum,
+    round(coalesce(sum(scores.response_weight) filter (where scores.index_score is not null), 0), 6) as weight_sum,
+    round(coalesce(sum(scores.response_weight * scores.response_weight) filter (where scores.index_score is not null), 0), 6) as weight_squares_sum,
+    round(coalesce(sum(scores.response_weight * scores.index_score), 0), 6) as weighted_index_sum,
+    round(coalesce(sum(scores.response_weight * scores.response_weight * scores.index_score), 0), 6) as weighted_index_times_weight_sum,
+    round(coalesce(sum(scores.response_weight * scores.response_weight * scores.index_score * scores.index_score), 0), 6) as weighted_index_squares_sum,
+    round(coalesce(sum(scores.response_weight) filter (where scores.own_index_score is not null), 0), 6) as own_weight_sum,
+    round(coalesce(sum(scores.response_weight * scores.own_index_score), 0), 6) as own_weighted_index_sum,
     scores.responded_on
 from {{ ref('fct_index_responses') }} as scores
 left join roles on scores.model = roles.model and scores.latent_variable = roles.latent_variable
