@@ -148,8 +148,9 @@ sides as (
         reviews.agent_id,
         count(*) filter (where reviews.counted_on < trainings.started_on) as reviews_before,
         count(*) filter (where reviews.counted_on > trainings.ended_on) as reviews_after,
-        avg(reviews.score_share) filter (where reviews.counted_on < trainings.started_on) as score_before,
-        avg(reviews.score_share) filter (where reviews.counted_on > trainings.ended_on) as score_after
+        -- A mean of fractions depends on the order of rows in its last digits.
+        round(avg(reviews.score_share) filter (where reviews.counted_on < trainings.started_on), 9) as score_before,
+        round(avg(reviews.score_share) filter (where reviews.counted_on > trainings.ended_on), 9) as score_after
     from trainings
     cross join settings
     inner join reviews
