@@ -16,7 +16,7 @@ import polars as pl
 from orchestration.demo import words
 from orchestration.demo.people import Agents, Table, pick, size, stack, take, team_of
 from orchestration.demo.plan import DAY, Plan
-from orchestration.demo.systems import days_of, local
+from orchestration.demo.systems import contact_ids, days_of, local
 
 ITEMS = {
     "用语": ("wording", 17.2),
@@ -87,18 +87,9 @@ class Quality:
         table, at = take(table, order), at[order]
         queue = (table["agent"] - 1000) // 4 % len(words.QUEUES)
         bad = (month == plan.bad_month) & (queue == plan.bad_province)
-        about = pl.Series([None] * n, dtype=pl.String)
-        of_call, of_ticket = np.flatnonzero(table["kind"] == 0), np.flatnonzero(table["kind"] == 1)
-        if len(of_call):
-            rows = table["row"][of_call]
-            about = about.scatter(
-                of_call,
-                pl.Series(calls["start"][rows]).cast(pl.String)
-                + "."
-                + pl.Series(calls["serial"][rows]).cast(pl.String),
-            )
-        if len(of_ticket):
-            about = about.scatter(of_ticket, pl.Series(tickets["ticket"][table["row"][of_ticket]]).cast(pl.String))
+        about = contact_ids(
+            np.where(table["kind"] == 0, 1, np.where(table["kind"] == 1, 0, 2)), table["row"], calls, tickets
+        )
         reviewer = rng.integers(1, 6, n)
         deserved = {
             name: mean + 1.1 * agents.skill[table["agent"]] - 1.2 * bad + self._learned(item, queue, table["t"])

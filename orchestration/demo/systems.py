@@ -79,6 +79,24 @@ def days_of(plan: Plan, seconds: np.ndarray) -> np.ndarray:
     return ((seconds - plan.epoch) // DAY).astype(np.int32)
 
 
+def contact_ids(kind: np.ndarray, row: np.ndarray, calls: Table, tickets: Table) -> pl.Series:
+    """What the systems call a contact: the exchange's id of a call, the number of a ticket, nothing of another kind.
+
+    Args:
+        kind: 0 = ticket, 1 = call.
+        row: its row in `tickets` or `calls`.
+    """
+    about = pl.Series([None] * len(kind), dtype=pl.String)
+    of_call, of_ticket = np.flatnonzero(kind == 1), np.flatnonzero(kind == 0)
+    if len(of_call):
+        rows = row[of_call]
+        ids = pl.Series(calls["start"][rows]).cast(pl.String) + "." + pl.Series(calls["serial"][rows]).cast(pl.String)
+        about = about.scatter(of_call, ids)
+    if len(of_ticket):
+        about = about.scatter(of_ticket, pl.Series(tickets["ticket"][row[of_ticket]]).cast(pl.String))
+    return about
+
+
 # -- surveys ------------------------------------------------------------------------------------------------------
 
 SURVEYS = ["CSAT01", "CES01", "NPS01", "SQ01", "TCSI01"]
@@ -412,7 +430,7 @@ class Surveys:
         texts = customers.frame().select("crm_no", "mobile", "email")[cust]
         blank = pl.Series([None] * n, dtype=pl.String)
         known = pl.Series((cust * 37 % 10) > 0)
-        about = self._about(table, calls, tickets)
+        about = contact_ids(table["about_kind"], table["about"], calls, tickets)
         unit = pick(words.CITY_CODES, facts["city"][cust].astype(np.int64))
         wave = np.where(survey >= S_NPS, number, -1)
         wave_text = (
@@ -515,23 +533,6 @@ class Surveys:
             "surveys.answers": answers,
             "truth": truth,
         }
-
-    @staticmethod
-    def _about(table: Table, calls: Table, tickets: Table) -> pl.Series:
-        n = size(table)
-        about = pl.Series([None] * n, dtype=pl.String)
-        of_call, of_ticket = np.flatnonzero(table["about_kind"] == 1), np.flatnonzero(table["about_kind"] == 0)
-        if len(of_call):
-            rows = table["about"][of_call]
-            about = about.scatter(
-                of_call,
-                pl.Series(calls["start"][rows]).cast(pl.String)
-                + "."
-                + pl.Series(calls["serial"][rows]).cast(pl.String),
-            )
-        if len(of_ticket):
-            about = about.scatter(of_ticket, pl.Series(tickets["ticket"][table["about"][of_ticket]]).cast(pl.String))
-        return about
 
     def _answers(
         self, rng: np.random.Generator, part: Table, response_id: pl.Series, at: np.ndarray, due: np.ndarray
