@@ -108,6 +108,7 @@ def kaplan_meier(times: pl.DataFrame, *, least: int = 1) -> pl.DataFrame:
     emptied = np.flatnonzero((left > 0) & (left == at_risk) & (np.arange(len(days)) < len(days) - 1))
     emptied = emptied[[bool((at_risk[position + 1 :] > 0).any()) for position in emptied]]
     first = max(int(enough[0]), int(emptied[-1]) + 1 if len(emptied) else 0)
+    first += int(np.flatnonzero(at_risk[first:] > 0)[0])
     start = int(days[first - 1]) if first else int(days[0])
     keep = np.arange(first, len(days))
     keep = keep[(gone[keep] > 0) & (at_risk[keep] > 0)]
