@@ -331,6 +331,9 @@ def test_by_inactivity_against_the_own_rhythm(marts: duckdb.DuckDBPyConnection) 
         ("o_back", "2026-01-04", None, "orders"),
         ("o_once", "2025-12-01", None, "orders"),
         ("o_rhythm", "2025-10-31", None, "orders"),
+        # Eight months between purchases: twice taken for lost before he had a rhythm, never since.
+        ("o_slow", "2024-01-01", "2024-09-01", "orders"),
+        ("o_slow", "2024-09-01", "2025-05-01", "orders"),
     ]
 
 
@@ -419,7 +422,7 @@ def test_the_rules_are_the_users(project: ShopProject, tmp_path: Path) -> None:
     shutil.copytree(project.root, root, symlinks=True)
     other = ShopProject(root, root / "home")
     other.replace_seed(
-        "churn_rules", "5,contract_term,,30,1,competitive,near the end of a term", "6,end_reason,,,1,natural,any reason"
+        "churn_rules", "5,contract_term,,40,1,competitive,near the end of a term", "6,end_reason,,,1,natural,any reason"
     )
     done = other.dbt(
         "build", "--exclude-resource-type", "test", "--select", "churn_rules", "ftr_churn_evidence", "fct_churn_events"
@@ -431,5 +434,5 @@ def test_the_rules_are_the_users(project: ShopProject, tmp_path: Path) -> None:
                 "select customer_id, churn_type from fct_churn_events inner join dim_customer_links using (customer_key) where customer_id in ('leaves', 'blank', 'n_lost')"
             ).fetchall()
         )
-    # 2024-01-10 to 2026-02-11 is 33 days after two years; both have a reason or none.
-    assert found == {"leaves": "natural", "blank": "unknown", "n_lost": "natural"}
+    # 2026-02-11 is 33 days, 2026-03-15 is 65 days after two terms of a year.
+    assert found == {"leaves": "competitive", "blank": "competitive", "n_lost": "natural"}
