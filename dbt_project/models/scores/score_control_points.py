@@ -1,5 +1,6 @@
 def model(dbt, session):
     from orchestration.modelling import control
+    from orchestration.score_tables import relation_of
 
     thresholds = {row["threshold"]: row["value"] for row in dbt.ref("service_thresholds").pl().to_dicts()}
     budget = control.Budget(
@@ -10,4 +11,4 @@ def model(dbt, session):
         trim=thresholds["control_trim"],
     )
     points = dbt.ref("ftr_control_points").filter("is_charted").select(*control.NEEDED).pl()
-    return session.from_arrow(control.judge(points, budget).to_arrow())
+    return relation_of(session, control.judge(points, budget), "score_control_points")
