@@ -19,7 +19,7 @@ surveys as materialized (
         max(survey_kind) as survey_kind,
         max(responded_on) as period_end,
         cast({{ months_before('(max(responded_on) + 1)', 12) }} as date) as period_start,
-        row_number() over (order by source, survey_id) as survey_no
+        cast(row_number() over (order by source, survey_id) as integer) as survey_no
     from responses
     group by source, survey_id
 ),
@@ -33,10 +33,11 @@ questions as materialized (
         answers.construct,
         answers.scale_min,
         answers.scale_max,
-        case answers.question_role when 'csat' then 'overall' when 'importance' then 'importance' else 'item' end as kind,
-        dense_rank() over (order by concat(answers.scale_min, '-', answers.scale_max)) as scale_no,
-        dense_rank() over (order by answers.source, answers.question_id) as item_no,
-        case when answers.construct is not null then dense_rank() over (order by answers.source, answers.construct) end as construct_no
+        answers.question_role = 'csat' as is_overall,
+        answers.question_role = 'importance' as is_importance,
+        cast(dense_rank() over (order by concat(answers.scale_min, '-', answers.scale_max)) as integer) as scale_no,
+        cast(dense_rank() over (order by answers.source, answers.question_id) as integer) as item_no,
+        cast(case when answers.construct is not null then dense_rank() over (order by answers.source, answers.construct) end as integer) as construct_no
     from {{ ref('int_answer_scores') }} as answers
     where
         answers.is_valid
@@ -50,7 +51,7 @@ blocks as (
     select
         surveys.survey_no,
         responses.cluster,
-        (row_number() over (partition by surveys.survey_no order by {{ lot_of('responses.cluster') }}, responses.cluster) - 1) % 500 as block
+        cast((row_number() over (partition by surveys.survey_no order by {{ lot_of('responses.cluster') }}, responses.cluster) - 1) % 500 as smallint) as block
     from responses
     inner join surveys on responses.source = surveys.source and responses.survey_id is not distinct from surveys.survey_id
     group by surveys.survey_no, responses.cluster
@@ -63,7 +64,7 @@ numbered as materialized (
         responses.responded_on,
         surveys.survey_no,
         blocks.block,
-        row_number() over () as response_no
+        cast(row_number() over () as integer) as response_no
     from responses
     inner join surveys on responses.source = surveys.source and responses.survey_id is not distinct from surveys.survey_id
     inner join blocks on surveys.survey_no = blocks.survey_no and responses.cluster = blocks.cluster
@@ -76,7 +77,8 @@ answers as materialized (
         numbered.survey_no,
         numbered.block,
         numbered.responded_on,
-        questions.kind,
+        questions.is_overall,
+        questions.is_importance,
         questions.item_no,
         questions.construct_no,
         questions.scale_no,
@@ -99,7 +101,7 @@ overall as materialized (
         response_no,
         avg(score) as score
     from answers
-    where kind = 'overall'
+    where is_overall
     group by response_no
 ),
 
@@ -109,7 +111,7 @@ importance as (
         construct_no,
         avg(score) as score
     from answers
-    where kind = 'importance' and construct_no is not null
+    where is_importance and construct_no is not null
     group by response_no, construct_no
 ),
 
@@ -119,13 +121,13 @@ items as (
         survey_no,
         block,
         responded_on,
-        1 as level_no,
+        cast(1 as tinyint) as level_no,
         item_no,
         construct_no,
         scale_no,
         score
     from answers
-    where kind = 'item'
+    where not is_overall and not is_importance
     union all
     select
         response_no,
@@ -138,7 +140,7 @@ items as (
         max(scale_no) as scale_no,
         avg(score) as score
     from answers
-    where kind = 'item' and construct_no is not null
+    where not is_overall and not is_importance and construct_no is not null
     group by response_no, survey_no, block, responded_on, construct_no
 ),
 
@@ -229,7 +231,7 @@ shared as (
         singles.level_no,
         singles.item_no,
         singles.scale_no,
-        count(*) over (partition by singles.survey_no, singles.level_no) as items
+        cast(count(*) over (partition by singles.survey_no, singles.level_no) as integer) as items
     from singles
     group by singles.survey_no, singles.level_no, singles.item_no, singles.scale_no
     having

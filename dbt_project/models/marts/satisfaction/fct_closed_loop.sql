@@ -143,40 +143,61 @@ drawn as (
     group by matched.source, matched.response_id
 ),
 
+-- Short numbers in the place of long names: there are as many answers again as answers.
+customers as materialized (
+    select
+        responses.customer_key,
+        cast(row_number() over () as integer) as customer_no
+    from {{ ref('fct_survey_responses') }} as responses
+    where responses.customer_key is not null
+    group by responses.customer_key
+),
+
+questions as materialized (
+    select
+        responses.survey_id,
+        roles.question_role,
+        cast(row_number() over () as integer) as question_no
+    from (select distinct r.survey_id from {{ ref('fct_survey_responses') }} as r) as responses
+    cross join (
+        select unnest(['csat', 'nps', 'ces']) as question_role
+        union
+        select follow_ups.question_role from {{ ref('loop_follow_ups') }} as follow_ups
+    ) as roles
+),
+
 -- The question by which the customer is asked again: that of the seed, or the same one of the same survey.
 wanted as (
     select
         cases.source,
         cases.response_id,
-        cases.customer_key,
+        customers.customer_no,
+        questions.question_no,
         cases.contact_until,
-        cases.ask_until,
-        coalesce(follow_ups.follow_up, cases.survey_id) as survey_id,
-        coalesce(follow_ups.question_role, cases.unhappy_kind) as question_role
+        cases.ask_until
     from cases
+    inner join customers on cases.customer_key = customers.customer_key
     left join {{ ref('loop_follow_ups') }} as follow_ups on cases.survey_id = follow_ups.survey
-    where cases.customer_key is not null
+    inner join questions
+        on
+            coalesce(follow_ups.follow_up, cases.survey_id) = questions.survey_id
+            and coalesce(follow_ups.question_role, cases.unhappy_kind) = questions.question_role
 ),
 
-answers_again as (
+answers_again as materialized (
     select
-        responses.customer_key,
-        responses.survey_id,
+        customers.customer_no,
+        questions.question_no,
         responses.responded_at,
         answers.source,
         answers.response_id,
         answers.question_id,
-        answers.question_role,
         answers.score_100
     from {{ ref('int_answer_scores') }} as answers
     inner join {{ ref('fct_survey_responses') }} as responses on answers.source = responses.source and answers.response_id = responses.response_id
-    where
-        answers.is_valid
-        and responses.customer_key is not null
-        and (
-            answers.question_role in ('csat', 'nps', 'ces')
-            or answers.question_role in (select follow_ups.question_role from {{ ref('loop_follow_ups') }} as follow_ups)
-        )
+    inner join customers on responses.customer_key = customers.customer_key
+    inner join questions on responses.survey_id = questions.survey_id and answers.question_role = questions.question_role
+    where answers.is_valid
 ),
 
 next_answers as (
@@ -185,8 +206,7 @@ next_answers as (
         answers_again.responded_at
     from wanted
     {{ join_next(
-        'answers_again', 'answers_again',
-        ['wanted.customer_key = answers_again.customer_key', 'wanted.survey_id = answers_again.survey_id', 'wanted.question_role = answers_again.question_role'],
+        'answers_again', 'answers_again', ['wanted.customer_no = answers_again.customer_no', 'wanted.question_no = answers_again.question_no'],
         'answers_again.responded_at', 'wanted.contact_until', after=true
     ) }}
 ),
@@ -202,9 +222,8 @@ asked as (
     from next_answers
     inner join answers_again
         on
-            next_answers.customer_key = answers_again.customer_key
-            and next_answers.survey_id = answers_again.survey_id
-            and next_answers.question_role = answers_again.question_role
+            next_answers.customer_no = answers_again.customer_no
+            and next_answers.question_no = answers_again.question_no
             and next_answers.responded_at = answers_again.responded_at
     where next_answers.responded_at <= next_answers.ask_until
     qualify
