@@ -189,7 +189,9 @@ def test_running_breaches_are_the_open_promises_now(marts: duckdb.DuckDBPyConnec
     ).pl()
     soon = (pl.col("due_at") - known_until).dt.total_seconds() <= THRESHOLDS["promise_due_soon"]
     overdue = pl.col("sla_state") == "breached"
-    silent = (known_until - pl.max_horizontal("due_at", "last_event_at")).dt.total_seconds() > THRESHOLDS["promise_stale"]
+    silent = (known_until - pl.max_horizontal("due_at", "last_event_at")).dt.total_seconds() > THRESHOLDS[
+        "promise_stale"
+    ]
     found = rows(marts, "select * from fct_alerts where stage = 'in_process'")
     assert {row["unit_level"] for row in found} == {"headquarters", "province", "city"}
     for row in found:
