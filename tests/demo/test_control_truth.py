@@ -107,7 +107,13 @@ def test_an_alert_splits_into_mix_and_level_exactly(marts: duckdb.DuckDBPyConnec
         ).fetchall()
     }
     parts = marts.sql("select * from warehouse.features.ftr_control_parts").pl()
-    column = {"headquarters": None, "province": "province_id", "city": "city_id", "channel": "channel", "product_line": "product_line"}
+    column = {
+        "headquarters": None,
+        "province": "province_id",
+        "city": "city_id",
+        "channel": "channel",
+        "product_line": "product_line",
+    }
     below = {"province": "city_id", "city": "org_unit_id"}
     split = 0
     for row in alerts.to_dicts():
@@ -126,7 +132,11 @@ def test_an_alert_splits_into_mix_and_level_exactly(marts: duckdb.DuckDBPyConnec
             continue
         rate = [total(frame, "numerator") / total(frame, "denominator") for frame in (now, then)]
         assert row["change_since_baseline"] == pytest.approx(rate[0] - rate[1])
-        for name, key in (("unit", below.get(row["unit_level"], "province_id")), ("channel", "channel"), ("product", "product_line")):
+        for name, key in (
+            ("unit", below.get(row["unit_level"], "province_id")),
+            ("channel", "channel"),
+            ("product", "product_line"),
+        ):
             effects, mix = {}, 0.0
             for part in set(now[key].to_list()) | set(then[key].to_list()):
                 x1, n1, x0, n0 = (

@@ -166,7 +166,9 @@ def test_importance_and_performance_are_those_of_the_answers(marts: duckdb.DuckD
     for row in found.iter_rows(named=True):
         own = answers.filter(pl.col("source") == row["source"], pl.col("survey_id") == row["survey_id"])
         own = own.filter(pl.col("responded_on").is_between(row["period_start"], row["period_end"]))
-        whole = own.filter(question_role="csat").group_by("response_id").agg(pl.col("score_100").mean().alias("overall"))
+        whole = (
+            own.filter(question_role="csat").group_by("response_id").agg(pl.col("score_100").mean().alias("overall"))
+        )
         rated = own.filter(question_id=row["item"]).sort("responded_on", "response_id")
         on_scale = rated.filter(pl.col("scale") == rated["scale"][-1]).join(whole, on="response_id")
         assert row["respondents"] == on_scale.height

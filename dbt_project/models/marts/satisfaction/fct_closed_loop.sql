@@ -153,17 +153,24 @@ customers as materialized (
     group by responses.customer_key
 ),
 
+surveys as (
+    select distinct responses.survey_id
+    from {{ ref('fct_survey_responses') }} as responses
+),
+
+roles as (
+    select unnest(['csat', 'nps', 'ces']) as question_role
+    union
+    select follow_ups.question_role from {{ ref('loop_follow_ups') }} as follow_ups
+),
+
 questions as materialized (
     select
-        responses.survey_id,
+        surveys.survey_id,
         roles.question_role,
         cast(row_number() over () as integer) as question_no
-    from (select distinct r.survey_id from {{ ref('fct_survey_responses') }} as r) as responses
-    cross join (
-        select unnest(['csat', 'nps', 'ces']) as question_role
-        union
-        select follow_ups.question_role from {{ ref('loop_follow_ups') }} as follow_ups
-    ) as roles
+    from surveys
+    cross join roles
 ),
 
 -- The question by which the customer is asked again: that of the seed, or the same one of the same survey.
