@@ -607,14 +607,24 @@ def _score(s: _State, parameters: pl.DataFrame, thresholds: Thresholds, is_full:
     s.temp("identity_paired", "select node from identity_pairs union select other from identity_pairs")
     listed = s.frame(
         f"""
-        with held as (
+        with told as (
+            select node, identifier_kind, key_id
+            from {s.schema}.identifiers
+            where key_id is not null and identifier_kind in ('phone', 'email', 'national_id') and node in (from identity_paired)
+        ),
+        -- What very many hold says nothing of two of them.
+        common as (
+            select key_id from {s.schema}.identifiers where key_id in (select key_id from told)
+            group by key_id having count(distinct node) > {thresholds.block}
+        ),
+        held as (
             select
                 node,
                 list(distinct key_id) filter (where identifier_kind = 'phone') as phones,
                 list(distinct key_id) filter (where identifier_kind = 'email') as emails,
                 list(distinct key_id) filter (where identifier_kind = 'national_id') as numbers
-            from {s.schema}.identifiers
-            where key_id is not null and identifier_kind in ('phone', 'email', 'national_id') and node in (from identity_paired)
+            from told
+            where key_id not in (from common)
             group by node
         )
         select records.* exclude (h, source, class), held.phones, held.emails, held.numbers

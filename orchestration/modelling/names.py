@@ -136,7 +136,8 @@ def name_forms(names: pl.Series) -> pl.DataFrame:
     spelled = spelled.with_columns(romanised=words.list.join(" "))
 
     def sorted_letters(column: str) -> pl.Expr:
-        return pl.col(column).str.replace_all(" ", "").str.split("").list.sort().list.join("")
+        """Numbers stay as they are: shop 12 is not shop 21."""
+        return pl.col(column).str.replace_all(r"[ \d]", "").str.split("").list.sort().list.join("") + pl.col(column).str.replace_all(r"\D", "")
 
     made = spelled.with_columns(
         plain=pl.when("is_chinese").then("closed").otherwise("romanised"),

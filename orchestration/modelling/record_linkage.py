@@ -232,7 +232,7 @@ def _scored(records: pl.DataFrame, pairs: pl.DataFrame, population: str, paramet
         )
         connection.execute("create table pairs as from pairs_in")
         api = DuckDBAPI(connection=connection)
-        linker = Linker(api.register(connection.table("records")), _settings(population, parameters))
+        linker = Linker(api.register(connection.table("records")), _settings(population, parameters), validate_settings=False)
         linker.table_management.register_blocked_pairs_for_predict(api.register(connection.table("pairs")))
         found = linker.inference.predict().as_duckdbpyrelation()
         columns = ", ".join(f"gamma_{comparison}" for comparison in words)
