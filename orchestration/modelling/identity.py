@@ -299,8 +299,16 @@ def _number_nodes(s: _State, inputs: Inputs, mark: int) -> int:
     return int(row[0]) if row else mark
 
 
-_RECORD_HASH = "hash(source, customer_id, customer_kind, customer_name, birth_date, region, org_unit_id, address)"
-_IDENTIFIER_HASH = "hash(source, customer_id, identifier_kind, identifier_value, valid_from, valid_to)"
+# Two hashes in one, of the texts and of the texts moved on by a character: one alone has collisions among like texts (macro double_hash).
+_RECORD_HASH = (
+    "xor(hash(source, customer_id, customer_kind, customer_name, birth_date, region, org_unit_id, address),"
+    " hash(concat('#', customer_id), concat('#', customer_name), concat('#', address)))"
+)
+_IDENTIFIER_HASH = (
+    "xor(hash(source, customer_id, identifier_kind, identifier_value, valid_from, valid_to),"
+    " hash(concat('#', customer_id), concat('#', identifier_value)))"
+)
+_KEY_HASH = "xor(hash(identifier_kind, identifier_key), hash(concat('#', identifier_key)))"
 
 
 def _read_records(s: _State, inputs: Inputs, is_full: bool) -> int:
@@ -351,7 +359,7 @@ def _read_identifiers(s: _State, inputs: Inputs, is_full: bool) -> int:
     s.temp(
         "identity_fresh",
         f"""
-        select h, nodes.node, identifier_kind, identifier_key, case when identifier_key is not null then hash(identifier_kind, identifier_key) end as key_id, valid_from, valid_to
+        select h, nodes.node, identifier_kind, identifier_key, case when identifier_key is not null then {_KEY_HASH} end as key_id, valid_from, valid_to
         from (select {_IDENTIFIER_HASH} as h, source, customer_id, identifier_kind, identifier_key, valid_from, valid_to {fresh}) as fresh
         inner join {s.schema}.nodes as nodes using (source, customer_id)
         """,
