@@ -37,8 +37,9 @@ _EVIDENCE = ("confirmed", "contract", "email", "member", "name", "national_id", 
 _KINDS = ", ".join(f"'{kind}'" for kind in LINKING_KINDS)
 _TABLES = {
     "nodes": "node bigint, source varchar, customer_id varchar",
-    "records": "h ubigint, node bigint, source varchar, class varchar, plain varchar, romanised varchar, letters varchar, core varchar,"
-    " is_chinese boolean, has_legal_form boolean, birth_date date, region varchar, org_unit_id varchar, address varchar",
+    "forms": "name_id ubigint, plain varchar, romanised varchar, letters ubigint, core ubigint, is_chinese boolean, has_legal_form boolean",
+    "records": "h ubigint, node bigint, class varchar, name_id ubigint, letters ubigint, core ubigint, birth_date date, region varchar,"
+    " org_unit_id varchar, address varchar",
     "identifiers": "h ubigint, node bigint, identifier_kind varchar, identifier_key varchar, key_id ubigint, valid_from date, valid_to date",
     "edges": "key_id ubigint, identifier_kind varchar, node bigint, other bigint",
     "groups": "node bigint, root bigint",
@@ -308,41 +309,69 @@ _IDENTIFIER_HASH = (
     "xor(hash(source, customer_id, identifier_kind, identifier_value, valid_from, valid_to),"
     " hash(concat('#', customer_id), concat('#', identifier_value)))"
 )
+_NAME_HASH = "xor(hash(customer_name), hash(concat('#', customer_name)))"
 _KEY_HASH = "xor(hash(identifier_kind, identifier_key), hash(concat('#', identifier_key)))"
 
 
 def _read_records(s: _State, inputs: Inputs, is_full: bool) -> int:
     """Take in records that are new or have other content, and drop those that are gone. `identity_changed`: their nodes."""
-    s.temp("identity_now", f"select {_RECORD_HASH} as h from {inputs.customers}")
-    s.temp("identity_gone", f"select node from {s.schema}.records anti join identity_now using (h)")
-    s.run(f"delete from {s.schema}.records where h not in (from identity_now)")
-    fresh = f"from {inputs.customers}" if is_full else (
-        f"from {inputs.customers} where {_RECORD_HASH} in (select h from identity_now anti join {s.schema}.records using (h))"
-    )  # fmt: skip
-    s.temp("identity_fresh", f"select {_RECORD_HASH} as h, * {fresh}")
-    forms = names.name_forms(
-        s.frame("select distinct customer_name from identity_fresh where customer_name is not null")["customer_name"]
-    )
-    s.connection.register("identity_forms", forms.to_arrow())
+    if is_full:
+        s.temp("identity_gone", "select 0::bigint as node where false")
+        fresh = f"from {inputs.customers}"
+    else:
+        s.temp("identity_now", f"select {_RECORD_HASH} as h from {inputs.customers}")
+        s.temp("identity_gone", f"select node from {s.schema}.records anti join identity_now using (h)")
+        s.run(f"delete from {s.schema}.records where h not in (from identity_now)")
+        s.temp("identity_new_hashes", f"select h from identity_now anti join {s.schema}.records using (h)")
+        fresh = f"from {inputs.customers} where {_RECORD_HASH} in (from identity_new_hashes)"
+    if not is_full:
+        s.temp("identity_fresh", f"select * {fresh}")
+    told = inputs.customers if is_full else "identity_fresh"
+    _learn_names(s, told)
     s.run(
         f"""
         insert into {s.schema}.records
         select
-            fresh.h, nodes.node, fresh.source,
+            fresh.h, nodes.node,
             case fresh.customer_kind when 'enterprise' then 'E' when 'person' then 'P' when 'household' then 'H' else 'U' end as class,
-            forms.plain, forms.romanised, forms.letters, forms.core, forms.is_chinese, forms.has_legal_form,
+            fresh.name_id, forms.letters, forms.core,
             fresh.birth_date, nullif(lower(trim(fresh.region)), '') as region, fresh.org_unit_id, fresh.address
-        from identity_fresh as fresh
+        from (
+            select {_RECORD_HASH} as h, {_NAME_HASH} as name_id, source, customer_id, customer_kind, birth_date, region, org_unit_id, address from {told}
+        ) as fresh
         inner join {s.schema}.nodes as nodes using (source, customer_id)
-        left join identity_forms as forms on fresh.customer_name = forms.name
+        left join {s.schema}.forms as forms on fresh.name_id = forms.name_id
         """
     )
-    s.connection.unregister("identity_forms")
+    if is_full:
+        return s.count(f"{s.schema}.records")
     s.temp(
         "identity_changed",
         f"select node from identity_gone union select nodes.node from identity_fresh inner join {s.schema}.nodes as nodes using (source, customer_id)",
     )
     return s.count("identity_changed")
+
+
+def _learn_names(s: _State, told: str) -> None:
+    """Comparable forms of the names in `told` that no record has had before."""
+    new = s.frame(
+        f"""
+        select {_NAME_HASH} as name_id, any_value(customer_name) as name from {told}
+        where customer_name is not null and {_NAME_HASH} not in (select name_id from {s.schema}.forms) group by 1
+        """
+    )
+    forms = new.join(names.name_forms(new["name"]), on="name").drop("name")
+    s.connection.register("identity_spelled", forms.to_arrow())
+    s.run(
+        f"""
+        insert into {s.schema}.forms
+        select
+            name_id, plain, romanised, case when letters is not null then hash(letters) end as letters,
+            case when core is not null then hash(core) end as core, is_chinese, has_legal_form
+        from identity_spelled
+        """
+    )
+    s.connection.unregister("identity_spelled")
 
 
 def _read_identifiers(s: _State, inputs: Inputs, is_full: bool) -> int:
@@ -356,15 +385,16 @@ def _read_identifiers(s: _State, inputs: Inputs, is_full: bool) -> int:
     else:
         s.temp("identity_old_keys", f"select node, key_id from {s.schema}.identifiers")
         fresh = f"from {inputs.identifiers}"
-    s.temp(
-        "identity_fresh",
-        f"""
+    keyed = f"""
         select h, nodes.node, identifier_kind, identifier_key, case when identifier_key is not null then {_KEY_HASH} end as key_id, valid_from, valid_to
         from (select {_IDENTIFIER_HASH} as h, source, customer_id, identifier_kind, identifier_key, valid_from, valid_to {fresh}) as fresh
         inner join {s.schema}.nodes as nodes using (source, customer_id)
-        """,
-    )
-    s.run(f"insert into {s.schema}.identifiers from identity_fresh")
+        """
+    if is_full:
+        s.run(f"insert into {s.schema}.identifiers {keyed}")
+    else:
+        s.temp("identity_fresh", keyed)
+        s.run(f"insert into {s.schema}.identifiers from identity_fresh")
     if not is_full:
         s.temp("identity_moved", "select node from identity_old_keys union select node from identity_fresh")
     s.temp(
@@ -379,7 +409,7 @@ def _read_identifiers(s: _State, inputs: Inputs, is_full: bool) -> int:
         if not is_full
         else f"select key_id from {s.schema}.identifiers where key_id is not null and identifier_kind in ({_KINDS}) group by key_id having min(node) < max(node)",
     )
-    return s.count("identity_old_keys") + s.count("identity_fresh")
+    return s.count(f"{s.schema}.identifiers") if is_full else s.count("identity_old_keys") + s.count("identity_fresh")
 
 
 def _draw_edges(s: _State, thresholds: Thresholds, is_full: bool) -> int:
@@ -395,13 +425,13 @@ def _draw_edges(s: _State, thresholds: Thresholds, is_full: bool) -> int:
         f"""
         with held as (
             select
-                i.key_id, i.identifier_kind, i.node,
+                i.key_id, any_value(i.identifier_kind) as identifier_kind, i.node,
                 min(coalesce(i.valid_from, date '0001-01-01')) as first_day,
                 max(coalesce(i.valid_to, date '9999-12-31')) as last_day,
                 bool_or(i.valid_from is not null or i.valid_to is not null) as is_dated
             from {s.schema}.identifiers as i
             where i.identifier_kind in ({_KINDS}) and i.key_id in (from identity_keys)
-            group by i.key_id, i.identifier_kind, i.node
+            group by i.key_id, i.node
         ),
 
         holders as (
@@ -521,15 +551,17 @@ def _group(s: _State, is_full: bool) -> None:
 
 
 _BLOCKS = {
-    # Same letters in any order and script, born on the same day.
+    # Same letters in any order and script, born on the same day; in the same year; on the same day and month or with the two exchanged.
     "birthday": "select node, hash('birthday', letters, birth_date) as block from {records} where class <> 'E' and letters is not null and birth_date is not null",
-    # The same name alone, which only rare names have few enough of.
-    "name": "select node, hash('name', letters) as block from {records} where class <> 'E' and letters is not null",
-    # One word of the name and the birthday: slips in the other words.
+    "year": "select node, hash('year', letters, year(birth_date)) as block from {records} where class <> 'E' and letters is not null and birth_date is not null",
+    "day": "select node, hash('day', letters, least(day(birth_date), month(birth_date)), greatest(day(birth_date), month(birth_date))) as block"
+    " from {records} where class <> 'E' and letters is not null and birth_date is not null",
+    # One word of the name and the birthday: slips in the other words. A Chinese surname is too common a word.
     "word": "select node, hash('word', word, birth_date) as block from (select node, birth_date, unnest(string_split(romanised, ' ')) as word"
-    " from {records} where class <> 'E' and romanised is not null and birth_date is not null) where length(word) >= 4",
+    " from {records} inner join {forms} using (name_id) where class <> 'E' and not is_chinese and birth_date is not null) where length(word) >= 3",
     "company": "select node, hash('company', core) as block from {records} where class in ('E', 'U') and core is not null",
     "address": "select node, hash('address', address) as block from {records} where address is not null",
+    "street": "select node, hash('street', left(address, 8)) as block from {records} where length(address) >= 8",
 }
 
 
@@ -545,11 +577,15 @@ def _score(s: _State, parameters: pl.DataFrame, thresholds: Thresholds, is_full:
         )
         s.run(f"delete from {s.schema}.blocks where node in (from identity_changed)")
     records = f"{s.schema}.records" if is_full else f"(from {s.schema}.records where node in (from identity_changed))"
+    rooted = f"select blocks.block, blocks.node, coalesce(groups.root, blocks.node) as root from %s as blocks left join {s.schema}.groups as groups using (node)"
     for sql in _BLOCKS.values():
-        s.run(f"insert into {s.schema}.blocks select distinct node, block from ({sql.format(records=records)})")
-    held = f"select distinct node, key_id as block from {s.schema}.identifiers where identifier_kind in ({_KINDS}) and key_id is not null"
+        s.run(
+            f"insert into {s.schema}.blocks select distinct node, block from ({sql.format(records=records, forms=s.schema + '.forms')})"
+        )
     if is_full:
-        s.temp("identity_blocks", f"from {s.schema}.blocks union all {held}")
+        # Of the identifiers only those of several: `identity_keys`.
+        held = f"select distinct node, key_id as block from {s.schema}.identifiers where identifier_kind in ({_KINDS}) and key_id in (from identity_keys)"
+        s.temp("identity_blocks", rooted % f"(from {s.schema}.blocks union all {held})")
     else:
         # A block that has lost or gained a record may have grown too big or small enough: all its records are looked at, if it is or was small.
         s.temp(
@@ -586,8 +622,9 @@ def _score(s: _State, parameters: pl.DataFrame, thresholds: Thresholds, is_full:
         )
         s.temp(
             "identity_blocks",
-            f"select node, block from {s.schema}.blocks where block in (from identity_wanted_blocks) union all"
-            f" select distinct node, key_id from {s.schema}.identifiers where identifier_kind in ({_KINDS}) and key_id in (from identity_wanted_blocks)",
+            rooted
+            % f"(select node, block from {s.schema}.blocks where block in (from identity_wanted_blocks) union all"
+            f" select distinct node, key_id from {s.schema}.identifiers where identifier_kind in ({_KINDS}) and key_id in (from identity_wanted_blocks))",
         )
         s.run(
             f"delete from {s.schema}.scores where node in (from identity_touched) or other in (from identity_touched)"
@@ -596,13 +633,15 @@ def _score(s: _State, parameters: pl.DataFrame, thresholds: Thresholds, is_full:
     s.temp(
         "identity_pairs",
         f"""
-        with small as (select block from identity_blocks group by block having count(*) between 2 and {thresholds.block}),
+        with small as (
+            select block from identity_blocks group by block
+            having count(*) between 2 and {thresholds.block} and min(root) < max(root)
+        ),
         kept as (
-            select blocks.block, blocks.node, coalesce(groups.root, blocks.node) as root, records.class
+            select blocks.block, blocks.node, blocks.root, records.class
             from identity_blocks as blocks
             semi join small using (block)
             inner join {s.schema}.records as records using (node)
-            left join {s.schema}.groups as groups using (node)
         )
         select distinct a.node, b.node as other, case when a.class = 'E' or b.class = 'E' then 'enterprise' else 'person' end as population
         from kept as a inner join kept as b on a.block = b.block and a.node < b.node
@@ -635,8 +674,13 @@ def _score(s: _State, parameters: pl.DataFrame, thresholds: Thresholds, is_full:
             where key_id not in (from common)
             group by node
         )
-        select records.* exclude (h, source, class), held.phones, held.emails, held.numbers
-        from {s.schema}.records as records left join held using (node)
+        select
+            records.node, forms.plain, forms.romanised, records.letters, records.core, forms.is_chinese, forms.has_legal_form,
+            list_filter(string_split(forms.romanised, ' '), lambda w: length(w) > 1) as words,
+            records.birth_date, records.region, records.org_unit_id, records.address, held.phones, held.emails, held.numbers
+        from {s.schema}.records as records
+        left join {s.schema}.forms as forms on records.name_id = forms.name_id
+        left join held on records.node = held.node
         where records.node in (from identity_paired)
         """
     )
@@ -648,7 +692,7 @@ def _score(s: _State, parameters: pl.DataFrame, thresholds: Thresholds, is_full:
 def _join(s: _State, inputs: Inputs, thresholds: Thresholds) -> None:
     """Scored pairs and decisions over groups, and groups that must be taken apart again.
 
-    Two groups that have a record of one source each are not linked by the name alone. A group whose partners are not each other's partners is
+    Two different names are never linked by what else agrees (twins); two groups that have a record of one source each not by the name alone. A group whose partners are not each other's partners is
     ambiguous: none of these pairs counts, a person has to say.
     """
     s.temp("identity_old_joins", f"from {s.schema}.joins")
@@ -672,7 +716,7 @@ def _join(s: _State, inputs: Inputs, thresholds: Thresholds) -> None:
         from {s.schema}.scores as scores
         left join {s.schema}.groups as a on scores.node = a.node
         left join {s.schema}.groups as b on scores.other = b.node
-        where scores.probability >= {thresholds.link}
+        where scores.probability >= {thresholds.link} and not contains(scores.evidence, 'name: different')
         and (scores.node, scores.other) not in (select (node, other) from identity_decisions where decision = 'break')
         """,
     )
@@ -868,9 +912,8 @@ def _publish(s: _State, inputs: Inputs, is_full: bool, file_id: int) -> int:
     salt = "'" + inputs.salt.replace("'", "''") + "'"
     words = ", ".join(f"case when bits & {bit} > 0 then '{word}' end" for word, bit in places.items())
     of_identifiers = sum(places[kind] for kind in LINKING_KINDS)
-    s.temp(
-        "identity_links",
-        f"""
+    anew = f"{s.schema}.links_anew" if is_full else "identity_links"
+    rows = f"""
         select
             nodes.node, nodes.source, nodes.customer_id, placed.final,
             md5(concat(home.salt, '|', roots.source, '|', roots.customer_id)) as customer_key,
@@ -888,8 +931,8 @@ def _publish(s: _State, inputs: Inputs, is_full: bool, file_id: int) -> int:
         inner join {s.schema}.nodes as roots on placed.final = roots.node
         left join identity_evidence as evidence on placed.node = evidence.node
         cross join (select {salt} as salt) as home
-        """,
-    )
+        """
+    s.run(f"create or replace {'table' if is_full else 'temp table'} {anew} as {rows}")
     s.run(
         f"""
         insert into {s.schema}.key_changes
@@ -905,14 +948,15 @@ def _publish(s: _State, inputs: Inputs, is_full: bool, file_id: int) -> int:
             case when after.own_key = after.customer_key then concat('no longer linked by ', coalesce(before.evidence, 'others'))
                 else concat('linked by ', coalesce(after.evidence, before.evidence, 'others')) end as reason,
             {inputs.loaded_at} as changed_at, {file_id} as file_id
-        from identity_links as after
+        from {anew} as after
         inner join {s.schema}.links as before on after.source = before.source and after.customer_id = before.customer_id
         where before.customer_key <> after.customer_key and before.own_key = after.own_key
         """
     )
     if is_full:
-        s.run(f"create or replace table {s.schema}.links as from identity_links order by node")
-    else:
-        s.run(f"delete from {s.schema}.links where node in (from identity_dirty)")
-        s.run(f"insert into {s.schema}.links from identity_links")
+        s.run(f"drop table {s.schema}.links")
+        s.run(f"alter table {s.schema}.links_anew rename to links")
+        return s.count(f"{s.schema}.links")
+    s.run(f"delete from {s.schema}.links where node in (from identity_dirty)")
+    s.run(f"insert into {s.schema}.links from identity_links")
     return s.count("identity_links")

@@ -137,7 +137,9 @@ def name_forms(names: pl.Series) -> pl.DataFrame:
 
     def sorted_letters(column: str) -> pl.Expr:
         """Numbers stay as they are: shop 12 is not shop 21."""
-        return pl.col(column).str.replace_all(r"[ \d]", "").str.split("").list.sort().list.join("") + pl.col(column).str.replace_all(r"\D", "")
+        return pl.col(column).str.replace_all(r"[ \d]", "").str.split("").list.sort().list.join("") + pl.col(
+            column
+        ).str.replace_all(r"\D", "")
 
     made = spelled.with_columns(
         plain=pl.when("is_chinese").then("closed").otherwise("romanised"),

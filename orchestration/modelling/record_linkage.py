@@ -26,8 +26,9 @@ RECORD_SCHEMA: dict[str, Any] = {
     "node": pl.Int64,
     "plain": pl.String,
     "romanised": pl.String,
-    "letters": pl.String,
-    "core": pl.String,
+    "words": pl.List(pl.String),
+    "letters": pl.UInt64,
+    "core": pl.UInt64,
     "is_chinese": pl.Boolean,
     "has_legal_form": pl.Boolean,
     "birth_date": pl.Date,
@@ -78,14 +79,20 @@ _SHARED: dict[str, tuple[str, dict[str, str]]] = {
         },
     ),
 }
-# One different character of a Chinese name is another person (brothers share the first of two); a slip of the keyboard sounds the same.
-# A word may be missing (a middle name), but not all words but one.
-_CLOSE_NAME = (
-    "not (is_chinese_l and is_chinese_r) and (jaro_winkler_similarity(romanised_l, romanised_r) >= 0.93"
-    " or damerau_levenshtein(romanised_l, romanised_r) <= 2 and least(length(romanised_l), length(romanised_r)) >= 8"
-    " or least(len(string_split(romanised_l, ' ')), len(string_split(romanised_r, ' '))) >= 2"
-    " and (list_has_all(string_split(romanised_l, ' '), string_split(romanised_r, ' ')) or list_has_all(string_split(romanised_r, ' '), string_split(romanised_l, ' '))))"
+# A middle name may be missing or an initial; a first name and a surname have to be there. One different character of a Chinese name is another person
+# (brothers share the first of two): a slip of the keyboard sounds the same.
+_CONTAINED = (
+    "least(len(words_l), len(words_r)) >= 2 and (list_has_all(words_l, words_r) or list_has_all(words_r, words_l))"
 )
+_CLOSE_NAME = (
+    "not (is_chinese_l and is_chinese_r) and (jaro_winkler_similarity(array_to_string(words_l, ' '), array_to_string(words_r, ' ')) >= 0.93"
+    " or least(len(words_l), len(words_r)) >= 2 and (nearly_within(words_l, words_r) or nearly_within(words_r, words_l)))"
+)
+# Every word of the one is a word of the other, but for one slip in a long word.
+_MACROS = """
+create macro nearly_within(these, those) as len(list_filter(these, lambda one: len(list_filter(those, lambda other:
+    one = other or least(length(one), length(other)) >= 5 and damerau_levenshtein(one, other) <= 1)) > 0)) = len(these)
+"""
 COMPARISONS: dict[str, dict[str, tuple[str, dict[str, str]]]] = {
     "person": {
         "name": (
@@ -93,6 +100,7 @@ COMPARISONS: dict[str, dict[str, tuple[str, dict[str, str]]]] = {
             {
                 "same": "plain_l = plain_r",
                 "same_spelling": "letters_l = letters_r",
+                "contained": _CONTAINED,
                 "close": _CLOSE_NAME,
                 "different": "ELSE",
             },
@@ -194,7 +202,7 @@ def score_pairs(records: pl.DataFrame, pairs: pl.DataFrame, parameters: pl.DataF
     """Probability and evidence of each pair.
 
     Args:
-        records: `RECORD_SCHEMA`, one row per node; `plain` to `has_legal_form` as `modelling.names` makes them; lists of telephone numbers, e-mail
+        records: `RECORD_SCHEMA`, one row per node; `plain` to `has_legal_form` as `modelling.names` makes them, `words` those of `romanised` that are more than an initial; `letters` and `core` as numbers; lists of telephone numbers, e-mail
             addresses and national ids as numbers, null = none known.
         pairs: `node` < `other`, and `population`: person or enterprise.
         parameters: as `check_parameters` wants them.
@@ -231,8 +239,11 @@ def _scored(records: pl.DataFrame, pairs: pl.DataFrame, population: str, paramet
             "create table records as select * from records_in where node in (select join_key_l from pairs_in union select join_key_r from pairs_in)"
         )
         connection.execute("create table pairs as from pairs_in")
+        connection.execute(_MACROS)
         api = DuckDBAPI(connection=connection)
-        linker = Linker(api.register(connection.table("records")), _settings(population, parameters), validate_settings=False)
+        linker = Linker(
+            api.register(connection.table("records")), _settings(population, parameters), validate_settings=False
+        )
         linker.table_management.register_blocked_pairs_for_predict(api.register(connection.table("pairs")))
         found = linker.inference.predict().as_duckdbpyrelation()
         columns = ", ".join(f"gamma_{comparison}" for comparison in words)

@@ -79,7 +79,11 @@ def linked() -> pl.DataFrame:
     folder = os.environ.get("CSATLAS_REAL_DATA")
     if not folder:
         pytest.skip("CSATLAS_REAL_DATA names no folder with the public data sets")
-    clients = pl.read_csv(Path(folder) / "retail_bank" / "completedclient.csv", infer_schema=False).sort("client_id").to_dicts()
+    clients = (
+        pl.read_csv(Path(folder) / "retail_bank" / "completedclient.csv", infer_schema=False)
+        .sort("client_id")
+        .to_dicts()
+    )
     dice = random.Random(20261127)
     rows: list[dict[str, object]] = [
         {
@@ -90,7 +94,9 @@ def linked() -> pl.DataFrame:
         }
         for row in clients
     ]  # fmt: skip
-    rows += [{"source": "copy", **_copy(dice, row), "client": row["client_id"]} for row in clients if dice.random() < 0.7]
+    rows += [
+        {"source": "copy", **_copy(dice, row), "client": row["client_id"]} for row in clients if dice.random() < 0.7
+    ]
     told = pl.DataFrame(rows, infer_schema_length=None)
     with duckdb.connect(":memory:") as connection:
         connection.register("told", told.to_arrow())
@@ -102,20 +108,36 @@ def linked() -> pl.DataFrame:
             " null::date as valid_from, null::date as valid_to from told, lateral (values ('phone', phone), ('email', lower(email))) as v(kind, value) where value is not null;"
             "create table overrides (decision varchar, source varchar, customer_id varchar, other_source varchar, other_customer_id varchar)"
         )
-        parameters = pl.read_csv(PROJECT_ROOT / "seeds" / "identity_model.csv", schema_overrides={"u_probability": pl.Float64})
-        link_customers(
-            connection, Inputs("received", "customers", "identifiers", "overrides", parameters, "salt", "null::timestamp"), Thresholds(), schema="memory.identity"
+        parameters = pl.read_csv(
+            PROJECT_ROOT / "seeds" / "identity_model.csv", schema_overrides={"u_probability": pl.Float64}
         )
-        links = connection.execute("select source, customer_id, customer_key, link_method, evidence from identity.links").pl()
+        link_customers(
+            connection,
+            Inputs("received", "customers", "identifiers", "overrides", parameters, "salt", "null::timestamp"),
+            Thresholds(),
+            schema="memory.identity",
+        )
+        links = connection.execute(
+            "select source, customer_id, customer_key, link_method, evidence from identity.links"
+        ).pl()
     return told.join(links, on=["source", "customer_id"])
 
 
 def _pairs(records: pl.DataFrame, *by: str) -> int:
-    return int(records.group_by(*by).len().select((pl.col("len").cast(pl.Int64) * (pl.col("len").cast(pl.Int64) - 1) // 2).sum()).item())
+    return int(
+        records.group_by(*by)
+        .len()
+        .select((pl.col("len").cast(pl.Int64) * (pl.col("len").cast(pl.Int64) - 1) // 2).sum())
+        .item()
+    )
 
 
 def test_the_copies_find_their_clients(linked: pl.DataFrame) -> None:
-    true, found, right = _pairs(linked, "client"), _pairs(linked, "customer_key"), _pairs(linked, "client", "customer_key")
+    true, found, right = (
+        _pairs(linked, "client"),
+        _pairs(linked, "customer_key"),
+        _pairs(linked, "client", "customer_key"),
+    )
     assert true > 3_500
     print(f"pairs: {true} true, {found} linked, {right} both; precision {right / found:.4f}, recall {right / true:.4f}")
     assert right / found >= 0.99

@@ -147,7 +147,11 @@ from customers, lateral (values
 ) as said(kind, value)
 where value is not null;
 """
-_GIVEN = "'" + "伟芳娜敏静丽强磊军洋勇艳杰娟涛明超秀霞平刚桂英华玉兰萍红鑫宇浩轩子涵雨晨佳怡梓欣思琪俊凯博文天翔嘉豪志建国庆春生海波晓东永胜利民少峰雪梅婷颖慧莹璐倩瑶琳珊蕾洁云飞龙虎鹏程远航毅恒泽润清源柏松竹菊莲荷香美凤仙巧珍珠宝金银铜铁石" + "'"
+_GIVEN = (
+    "'"
+    + "伟芳娜敏静丽强磊军洋勇艳杰娟涛明超秀霞平刚桂英华玉兰萍红鑫宇浩轩子涵雨晨佳怡梓欣思琪俊凯博文天翔嘉豪志建国庆春生海波晓东永胜利民少峰雪梅婷颖慧莹璐倩瑶琳珊蕾洁云飞龙虎鹏程远航毅恒泽润清源柏松竹菊莲荷香美凤仙巧珍珠宝金银铜铁石"
+    + "'"
+)
 
 
 def measure_linking(customers: int) -> dict[str, Any]:
@@ -156,9 +160,13 @@ def measure_linking(customers: int) -> dict[str, Any]:
     The baseline reads the same identifiers once and counts the holders of each: what any linking has to do at least.
     """
     days_changes = max(200, min(20_000, 20_000 * customers // 5_000_000))
-    with tempfile.TemporaryDirectory() as folder, duckdb.connect(
-        f"{folder}/warehouse.duckdb", config={"threads": 2, "memory_limit": "4GB", "temp_directory": f"{folder}/spill"}
-    ) as c:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        duckdb.connect(
+            f"{folder}/warehouse.duckdb",
+            config={"threads": 2, "memory_limit": "4GB", "temp_directory": f"{folder}/spill"},
+        ) as c,
+    ):
         c.execute(_MADE.format(people=int(customers / 2.305), given=_GIVEN))
         normalised = (
             "case identifier_kind when 'phone' then '+86' || ltrim(regexp_replace(regexp_replace(identifier_value, '[^0-9+]', '', 'g'), '^00', '+'), '0')"
@@ -177,8 +185,12 @@ def measure_linking(customers: int) -> dict[str, Any]:
             "create table baseline as select identifier_kind, identifier_key, count(*) as holders from identifiers group by all; drop table baseline"
         )
         baseline = time.monotonic() - started
-        parameters = pl.read_csv(PROJECT_ROOT / "seeds" / "identity_model.csv", schema_overrides={"u_probability": pl.Float64})
-        inputs = Inputs("received", "customers", "identifiers", "overrides", parameters, "salt", "timestamp '2026-01-01'")
+        parameters = pl.read_csv(
+            PROJECT_ROOT / "seeds" / "identity_model.csv", schema_overrides={"u_probability": pl.Float64}
+        )
+        inputs = Inputs(
+            "received", "customers", "identifiers", "overrides", parameters, "salt", "timestamp '2026-01-01'"
+        )
 
         def linked() -> tuple[float, Report]:
             begun = time.monotonic()
@@ -204,7 +216,9 @@ def measure_linking(customers: int) -> dict[str, Any]:
             "delete from told where customer_id in (select customer_id from news where n % 4 = 3)"
         )
         day, of_day = linked()
-        groups = c.execute("select count(distinct customer_key), max(n) from (select customer_key, count(*) as n from identity.links group by 1)").fetchone()
+        groups = c.execute(
+            "select count(distinct customer_key), max(n) from (select customer_key, count(*) as n from identity.links group by 1)"
+        ).fetchone()
     assert groups is not None
     return {
         "customers": counts[0],

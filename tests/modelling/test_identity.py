@@ -126,7 +126,9 @@ LI = Customer(name="李东丽", birth=date(1945, 6, 7), phones=("+8615255784505"
 
 
 def test_one_number_in_two_sources_is_one_customer() -> None:
-    world = linked({("crm", "a"): LI, ("billing", "b"): replace(LI, name="x", birth=None), ("desk", "c"): Customer(name="y")})
+    world = linked(
+        {("crm", "a"): LI, ("billing", "b"): replace(LI, name="x", birth=None), ("desk", "c"): Customer(name="y")}
+    )
     assert world.groups() == {frozenset("ab")}
     assert world.method(("crm", "a")) == ("identifier", "phone")
     assert world.method(("desk", "c")) == ("alone", None)
@@ -147,7 +149,9 @@ def test_an_identifier_of_many_links_nobody_and_costs_no_pairs() -> None:
     )
     report = link_customers(c, inputs, Thresholds(), schema="memory.state")
     assert (report.records, report.edges, report.pairs) == (50_000, 0, 0)
-    c.execute("insert into received values ('shop', 's', 2, 0); insert into many select * replace ('shop' as source, 's' as customer_id, 'One More' as customer_name) from many limit 1")
+    c.execute(
+        "insert into received values ('shop', 's', 2, 0); insert into many select * replace ('shop' as source, 's' as customer_id, 'One More' as customer_name) from many limit 1"
+    )
     c.execute("insert into numbers select * replace ('shop' as source, 's' as customer_id) from numbers limit 1")
     report = link_customers(c, inputs, Thresholds(), schema="memory.state")
     assert (report.is_full, report.records, report.edges, report.pairs, report.links) == (False, 1, 0, 0, 1)
@@ -206,7 +210,10 @@ def test_a_recycled_number_is_not_a_person() -> None:
 def test_names_in_either_order_and_script(one: str, other: str) -> None:
     born = date(1980, 2, 3)
     world = linked(
-        {("crm", "a"): Customer(name=one, birth=born, region="广东"), ("desk", "b"): Customer(name=other, birth=born, region="广东")}
+        {
+            ("crm", "a"): Customer(name=one, birth=born, region="广东"),
+            ("desk", "b"): Customer(name=other, birth=born, region="广东"),
+        }
     )
     assert world.groups() == {frozenset("ab")}
 
@@ -226,7 +233,10 @@ def test_a_company_by_its_full_name_unless_there_are_two() -> None:
     assert world.groups() == set()
     assert world.rows("select count(*) from memory.state.scores where probability >= 0.95") == [(2,)]
     # The name without the form of a company is not enough.
-    assert linked({("crm", "a"): replace(firm, name="Acme Ltd."), ("desk", "z"): replace(firm, name="ACME")}).groups() == set()
+    assert (
+        linked({("crm", "a"): replace(firm, name="Acme Ltd."), ("desk", "z"): replace(firm, name="ACME")}).groups()
+        == set()
+    )
 
 
 def test_a_decision_wins_over_every_rule() -> None:
@@ -246,7 +256,11 @@ def test_a_decision_wins_over_every_rule() -> None:
     assert world.groups() == {frozenset("abc")}
     changes = world.rows("select customer_id, change, reason from memory.state.key_changes order by change_number")
     assert ("b", "split", "no longer linked by phone") in changes and ("b", "merge", "linked by phone") in changes
-    assert ("d", "merge", "linked by confirmed") in changes and ("d", "split", "no longer linked by confirmed") in changes
+    assert ("d", "merge", "linked by confirmed") in changes and (
+        "d",
+        "split",
+        "no longer linked by confirmed",
+    ) in changes
 
 
 def test_a_break_wins_over_the_model() -> None:
@@ -273,11 +287,25 @@ def test_a_key_keeps_its_meaning() -> None:
     after = dict(world.rows("select customer_id, customer_key from memory.state.links"))
     # b and a still share a name and a birthday, c a number with a.
     assert after["a"] == keys["a"] == after["c"]
-    assert world.rows("select customer_id, change from memory.state.key_changes where customer_id = 'b' limit 1") in ([], [("b", "merge")])
+    assert world.rows("select customer_id, change from memory.state.key_changes where customer_id = 'b' limit 1") in (
+        [],
+        [("b", "merge")],
+    )
 
 
 _SOURCES = ("crm", "billing", "desk")
-_NAMES = ("李东丽", "Dongli Li", "王伟", "Wang Wei", "东丽李", "Emma Avaya Smith", "Smith Emma", "Acme Trading Ltd", "南京沐禾医疗器械有限公司", None)
+_NAMES = (
+    "李东丽",
+    "Dongli Li",
+    "王伟",
+    "Wang Wei",
+    "东丽李",
+    "Emma Avaya Smith",
+    "Smith Emma",
+    "Acme Trading Ltd",
+    "南京沐禾医疗器械有限公司",
+    None,
+)
 _BORN = (None, date(1980, 2, 3), date(1980, 3, 2), date(1991, 7, 30))
 _PERIODS = ((None, None), (date(2019, 1, 1), date(2020, 6, 30)), (date(2020, 7, 1), None), (date(2020, 1, 1), None))
 
@@ -327,7 +355,12 @@ def test_day_by_day_gives_what_all_at_once_gives(seed: int) -> None:
 def test_a_day_looks_at_what_is_new_only() -> None:
     dice = random.Random(3)
     world = World()
-    world.deliver({("crm", f"c{n}"): Customer(name=f"Some Body{n} Else{n % 50}", phones=(f"+86{n}",), birth=_BORN[1]) for n in range(1500)})
+    world.deliver(
+        {
+            ("crm", f"c{n}"): Customer(name=f"Some Body{n} Else{n % 50}", phones=(f"+86{n}",), birth=_BORN[1])
+            for n in range(1500)
+        }
+    )
     world.deliver({("desk", f"d{n}"): Customer(name="x", phones=(f"+86{n}",)) for n in range(1500)})
     assert world.link().is_full
     n = dice.randrange(1500)
@@ -361,7 +394,11 @@ def _by_search(edges: Iterable[tuple[int, int]]) -> dict[int, int]:
     return found
 
 
-@given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30)).map(lambda e: (e[0], e[1] + 10**6 * (e[1] % 2))), max_size=40))
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 30), st.integers(0, 30)).map(lambda e: (e[0], e[1] + 10**6 * (e[1] % 2))), max_size=40
+    )
+)
 def test_components_are_those_of_a_search(edges: list[tuple[int, int]]) -> None:
     ends = np.array(edges, dtype=np.int64).reshape(-1, 2)
     nodes, roots = components(ends[:, 0], ends[:, 1])
@@ -383,4 +420,6 @@ def test_thresholds_that_mean_nothing_are_refused() -> None:
         Thresholds(link=0.1)
     with pytest.raises(ValueError, match="blocks"):
         Thresholds(block=1)
-    assert identity.digest_of(PARAMETERS, Thresholds(), "a") != identity.digest_of(PARAMETERS, Thresholds(link=0.9), "a")
+    assert identity.digest_of(PARAMETERS, Thresholds(), "a") != identity.digest_of(
+        PARAMETERS, Thresholds(link=0.9), "a"
+    )

@@ -23,26 +23,39 @@ def _run(check: str, *lines: str) -> list[tuple[object, ...]]:
     )  # fmt: skip
     with duckdb.connect() as connection:
         connection.execute(f"create table identity_overrides ({COLUMNS})")
-        connection.execute("create table int_customer_links as select 'crm' as source, 'K1' as customer_id, 'k' as customer_key union all select 'crm', 'K2', 'l'")
+        connection.execute(
+            "create table int_customer_links as select 'crm' as source, 'K1' as customer_id, 'k' as customer_key union all select 'crm', 'K2', 'l'"
+        )
         for line in lines:
-            connection.execute("insert into identity_overrides values (?, ?, ?, ?, ?)", [part or None for part in line.split(",")])
+            connection.execute(
+                "insert into identity_overrides values (?, ?, ?, ?, ?)", [part or None for part in line.split(",")]
+            )
         return connection.execute(sql).fetchall()
 
 
 def test_the_delivered_seed_and_a_sound_one_pass() -> None:
     lines = (PROJECT_ROOT / "seeds" / "identity_overrides.csv").read_text(encoding="utf-8").strip().split("\n")[1:]
     assert _run("identity_overrides_are_clear", *[",".join(line.split(",")[:5]) for line in lines]) == []
-    assert _run("identity_overrides_are_clear", "confirm,crm,K1,crm,K2", "break,crm,K1,crm,K3", "confirm,crm,K1,crm,K2") == []
+    assert (
+        _run("identity_overrides_are_clear", "confirm,crm,K1,crm,K2", "break,crm,K1,crm,K3", "confirm,crm,K1,crm,K2")
+        == []
+    )
 
 
 @pytest.mark.parametrize(
     ("lines", "message"),
     [
-        (["join,crm,K1,crm,K2"], 'the line "join,crm,K1,crm,K2" has no decision that is known; write confirm or break.'),
+        (
+            ["join,crm,K1,crm,K2"],
+            'the line "join,crm,K1,crm,K2" has no decision that is known; write confirm or break.',
+        ),
         ([",crm,K1,crm,K2"], "write confirm or break."),
         (["confirm,crm,K1,crm,"], 'the line "confirm,crm,K1,crm," names no two customers'),
         (["break,crm,K1,crm,K1"], "names no two customers"),
-        (["confirm,crm,K1,crm,K2", "break,crm,K2,crm,K1"], "say confirm and break of the same two customers; keep one."),
+        (
+            ["confirm,crm,K1,crm,K2", "break,crm,K2,crm,K1"],
+            "say confirm and break of the same two customers; keep one.",
+        ),
         (
             ["confirm,crm,K1,crm,K2", "confirm,crm,K3,crm,K2", "break,crm,K1,crm,K3"],
             'the line "break,crm,K1,crm,K3" breaks what two other lines confirm through crm K2; take one of the three out.',
@@ -70,7 +83,11 @@ def parameters() -> pl.DataFrame:
 
 def test_parameters_of_the_model(parameters: pl.DataFrame) -> None:
     check_parameters(parameters)
-    sums = parameters.filter(pl.col("comparison") != "prior").group_by("population", "comparison").agg(pl.col("m_probability", "u_probability").sum())
+    sums = (
+        parameters.filter(pl.col("comparison") != "prior")
+        .group_by("population", "comparison")
+        .agg(pl.col("m_probability", "u_probability").sum())
+    )
     assert (sums["m_probability"] - 1).abs().max() < 1e-9
     assert (sums["u_probability"] - 1).abs().max() < 1e-3
     with pytest.raises(ValueError, match="0 times"):
