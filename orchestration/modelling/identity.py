@@ -421,24 +421,58 @@ def _draw_edges(s: _State, thresholds: Thresholds, is_full: bool) -> int:
     """
     limit = f"case identifier_kind when 'phone' then {thresholds.shared_phone} when 'email' then {thresholds.shared_email} else {thresholds.shared_number} end"
     s.temp(
+        "identity_sources_known",
+        f"select source, (row_number() over (order by source) - 1) % 63 as place from {s.schema}.nodes group by source",
+    )
+    s.temp(
+        "identity_held",
+        f"""
+        with who as (
+            select nodes.node, 1::ubigint << cast(known.place as ubigint) as bit, case records.class when 'E' then 'E' when 'P' then 'P' when 'H' then 'P' else 'U' end as class
+            from {s.schema}.nodes as nodes
+            inner join identity_sources_known as known using (source)
+            left join {s.schema}.records as records using (node)
+        )
+        select i.key_id, i.node, i.identifier_kind, i.valid_from, i.valid_to, who.bit, who.class
+        from {s.schema}.identifiers as i inner join who using (node)
+        where i.identifier_kind in ({_KINDS}) and i.key_id in (from identity_keys)
+        """,
+    )
+    s.temp(
+        "identity_held_keys",
+        """
+        select
+            key_id, class, min(node) as hub, any_value(identifier_kind) as identifier_kind, count(*) as holders,
+            bit_or(bit) as bits, max(valid_to) is not null as has_ends
+        from identity_held group by key_id, class
+        """,
+    )
+    # Most identifiers have one holder a source, of known kind and without an end: nothing has to be asked. The others go the long way.
+    s.temp(
+        "identity_plain_keys",
+        f"""
+        with questioned as (
+            select key_id from identity_held_keys where class = 'U' or has_ends or bit_count(bits) <> holders or {limit} < 1
+        )
+        select key_id, class, hub, holders from identity_held_keys anti join questioned using (key_id)
+        """,
+    )
+    s.temp(
         "identity_new_edges",
         f"""
         with held as (
             select
-                i.key_id, any_value(i.identifier_kind) as identifier_kind, i.node,
-                min(coalesce(i.valid_from, date '0001-01-01')) as first_day,
-                max(coalesce(i.valid_to, date '9999-12-31')) as last_day,
-                bool_or(i.valid_from is not null or i.valid_to is not null) as is_dated
-            from {s.schema}.identifiers as i
-            where i.identifier_kind in ({_KINDS}) and i.key_id in (from identity_keys)
-            group by i.key_id, i.node
+                key_id, any_value(identifier_kind) as identifier_kind, node, any_value(class) as class,
+                min(coalesce(valid_from, date '0001-01-01')) as first_day,
+                max(coalesce(valid_to, date '9999-12-31')) as last_day,
+                bool_or(valid_from is not null or valid_to is not null) as is_dated
+            from identity_held anti join identity_plain_keys using (key_id)
+            group by key_id, node
         ),
 
         holders as (
-            select held.*, nodes.source, case records.class when 'E' then 'E' when 'P' then 'P' when 'H' then 'P' else 'U' end as class
-            from held
-            inner join {s.schema}.nodes as nodes using (node)
-            left join {s.schema}.records as records using (node)
+            select held.*, nodes.source
+            from held inner join {s.schema}.nodes as nodes using (node)
         ),
 
         identified as (
@@ -497,6 +531,10 @@ def _draw_edges(s: _State, thresholds: Thresholds, is_full: bool) -> int:
         select placed.key_id, placed.identifier_kind, linking.hub as node, placed.node as other
         from placed inner join linking using (key_id, class, stretch)
         where placed.node <> linking.hub
+        union all
+        select held.key_id, held.identifier_kind, plain.hub as node, held.node as other
+        from identity_held as held inner join identity_plain_keys as plain using (key_id, class)
+        where plain.holders > 1 and held.node <> plain.hub
         """,
     )
     if is_full:

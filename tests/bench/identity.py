@@ -164,7 +164,7 @@ def measure_linking(customers: int) -> dict[str, Any]:
         tempfile.TemporaryDirectory() as folder,
         duckdb.connect(
             f"{folder}/warehouse.duckdb",
-            config={"threads": 2, "memory_limit": "4GB", "temp_directory": f"{folder}/spill"},
+            config={"threads": 2, "memory_limit": "6GB", "temp_directory": f"{folder}/spill"},
         ) as c,
     ):
         c.execute(_MADE.format(people=int(customers / 2.305), given=_GIVEN))
