@@ -13,6 +13,20 @@ with lines as (
     from {{ ref('identity_overrides') }} as o
 ),
 
+confirmed as (
+    select
+        one as near,
+        other as far
+    from lines
+    where decision = 'confirm'
+    union
+    select
+        other as near,
+        one as far
+    from lines
+    where decision = 'confirm'
+),
+
 wrong as (
     select
         line,
@@ -37,39 +51,15 @@ wrong as (
     -- A chain of two confirmations that a break contradicts.
     select
         broken.line,
-        concat('breaks what two other lines confirm through ', a.middle, '; take one of the three out.') as trouble
+        concat('breaks what two other lines confirm through ', a.far, '; take one of the three out.') as trouble
     from lines as broken
-    inner join (
-        select
-            one as outer_one,
-            other as middle
-        from lines
-        where decision = 'confirm'
-        union
-        select
-            other as outer_one,
-            one as middle
-        from lines
-        where decision = 'confirm'
-    ) as a on broken.one = a.outer_one
-    inner join (
-        select
-            one as outer_other,
-            other as middle
-        from lines
-        where decision = 'confirm'
-        union
-        select
-            other as outer_other,
-            one as middle
-        from lines
-        where decision = 'confirm'
-    ) as b on broken.other = b.outer_other and a.middle = b.middle
+    inner join confirmed as a on broken.one = a.near
+    inner join confirmed as b on broken.other = b.near and a.far = b.far
     where broken.decision = 'break' and not broken.is_open
 )
 
 select
-    line,
-    trouble
+    wrong.line,
+    wrong.trouble
 from wrong
 where {{ refused_with(message) }}

@@ -245,7 +245,7 @@ def _scored(records: pl.DataFrame, pairs: pl.DataFrame, population: str, paramet
             api.register(connection.table("records")), _settings(population, parameters), validate_settings=False
         )
         linker.table_management.register_blocked_pairs_for_predict(api.register(connection.table("pairs")))
-        found = linker.inference.predict().as_duckdbpyrelation()
+        linker.inference.predict().as_duckdbpyrelation().create_view("found")
         columns = ", ".join(f"gamma_{comparison}" for comparison in words)
         frame = connection.sql(
             f"select least(node_l, node_r) as node, greatest(node_l, node_r) as other, match_probability, match_weight, {columns} from found"

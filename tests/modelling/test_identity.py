@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import numpy as np
@@ -100,15 +101,15 @@ class World:
         )
         return link_customers(c, inputs, self.thresholds, schema=schema, full=full)
 
-    def rows(self, sql: str) -> list[tuple[object, ...]]:
+    def rows(self, sql: str) -> list[Any]:
         return self.connection.execute(sql).fetchall()
 
     def groups(self, schema: str = "memory.state") -> set[frozenset[str]]:
         """Groups of more than one, by their customers' ids."""
         found = self.rows(f"select list(customer_id) from {schema}.links group by customer_key having count(*) > 1")
-        return {frozenset(row[0]) for row in found}  # type: ignore[call-overload]
+        return {frozenset(row[0]) for row in found}
 
-    def method(self, key: tuple[str, str]) -> tuple[object, ...]:
+    def method(self, key: tuple[str, str]) -> Any:
         (row,) = self.rows(
             f"select link_method, evidence from memory.state.links where source = '{key[0]}' and customer_id = '{key[1]}'"
         )
@@ -249,7 +250,7 @@ def test_a_decision_wins_over_every_rule() -> None:
     world.link()
     assert world.groups() in ({frozenset("acd")}, {frozenset("ad"), frozenset("bc")})
     assert world.method(d) == ("confirmed", "confirmed")
-    keys = dict(world.rows("select customer_id, customer_key from memory.state.links"))
+    keys: dict[object, object] = dict(world.rows("select customer_id, customer_key from memory.state.links"))
     assert keys["a"] != keys["b"]
     world.overrides = []
     world.link()
@@ -278,13 +279,13 @@ def test_a_key_keeps_its_meaning() -> None:
     world.deliver({("crm", "a"): LI})
     world.deliver({("billing", "b"): replace(LI, phones=("+8611111111",))})
     world.link()
-    keys = dict(world.rows("select customer_id, customer_key from memory.state.links"))
+    keys: dict[object, object] = dict(world.rows("select customer_id, customer_key from memory.state.links"))
     world.deliver({("desk", "c"): replace(LI, phones=(*LI.phones, "+8611111111"))})
     world.link()
     assert set(world.rows("select customer_key from memory.state.links")) == {(keys["a"],)}
     world.deliver({("desk", "c"): replace(LI, name=None)})
     world.link()
-    after = dict(world.rows("select customer_id, customer_key from memory.state.links"))
+    after: dict[object, object] = dict(world.rows("select customer_id, customer_key from memory.state.links"))
     # b and a still share a name and a birthday, c a number with a.
     assert after["a"] == keys["a"] == after["c"]
     assert world.rows("select customer_id, change from memory.state.key_changes where customer_id = 'b' limit 1") in (

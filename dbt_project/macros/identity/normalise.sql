@@ -35,13 +35,15 @@
 {%- endmacro %}
 
 {#- A table of the linking's own (orchestration/modelling/identity.py), which the model `score_identity_links` keeps up to date. -#}
-{% macro identity_state(table) -%} {{ target.database }}.identity.{{ table }} {%- endmacro %}
+{% macro identity_state(table) -%}
+    {{ ref('score_identity_links') | string | replace('"scores"."score_identity_links"', '"identity"."' ~ table ~ '"') }}
+{%- endmacro %}
 
 {#- Before the linking: a full refresh links all at once. What was published and the record of its changes stay. -#}
 {% macro forget_identity() -%}
     {%- if flags.FULL_REFRESH -%}
         create schema if not exists {{ target.database }}.identity;
-        create table if not exists {{ identity_state('basis') }} (digest varchar, file_id bigint);
-        delete from {{ identity_state('basis') }};
+        create table if not exists {{ target.database }}.identity.basis (digest varchar, file_id bigint);
+        delete from {{ target.database }}.identity.basis;
     {%- endif -%}
 {%- endmacro %}

@@ -2,7 +2,6 @@
 
 -- The key is made from the home's secret and the group's earliest-loaded member, so it names nobody and never changes its meaning.
 -- The rows are kept by the linking, which touches those that have changed only.
--- depends_on: {{ ref('score_identity_links') }}
 select
     links.source,
     links.customer_id,

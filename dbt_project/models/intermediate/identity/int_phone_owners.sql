@@ -1,6 +1,5 @@
 -- Who calls from a number. A contact person who gave the number of the enterprise does not take it away from the enterprise. A number that was given
 -- to somebody else has an owner in each stretch of days in which one customer alone holds it; who names no days holds it always.
--- depends_on: {{ ref('score_identity_links') }}
 with holdings as (
     select
         identifiers.identifier_key as phone,

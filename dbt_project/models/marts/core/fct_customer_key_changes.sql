@@ -1,4 +1,3 @@
--- depends_on: {{ ref('score_identity_links') }}
 select
     changes.change_number,
     changes.source,
