@@ -1,4 +1,4 @@
-"""`python -m tests.bench [loading] [refresh] [serving] [contacts] [satisfaction] [drivers] [weights] [control] [scale] [--rows N] …`: measure, print JSON.
+"""`python -m tests.bench [loading] [refresh] [serving] [contacts] [satisfaction] [drivers] [weights] [control] [identity] [scale] [--rows N] …`: measure, print JSON.
 
 A measurement runs in a process of its own, so that its peak memory is its own. Baselines are measured in the same run, on the same
 machine, right before: a ratio says more than seconds.
@@ -37,6 +37,7 @@ from orchestration.sources.files import load_inbox
 from tests.bench.contacts import measure_contacts
 from tests.bench.control import measure_control
 from tests.bench.drivers import measure_drivers
+from tests.bench.identity import measure_linking
 from tests.bench.satisfaction import measure_satisfaction
 from tests.bench.weights import measure_weights
 
@@ -316,12 +317,13 @@ def main() -> None:
     parser.add_argument(
         "names",
         nargs="*",
-        help="loading, refresh, serving, contacts, satisfaction, drivers, weights, control, scale; default: loading refresh serving",
+        help="loading, refresh, serving, contacts, satisfaction, drivers, weights, control, identity, scale; default: loading refresh serving",
     )
     parser.add_argument("--rows", type=int, default=5_000_000, help="rows of the call file")
     parser.add_argument("--answers", type=int, default=5_000_000, help="survey answers in `drivers` and `weights`")
     parser.add_argument("--calls", type=int, default=10_000_000, help="calls of the company in `scale`")
     parser.add_argument("--tickets", type=int, default=1_000_000, help="tickets of the company in `scale`")
+    parser.add_argument("--customers", type=int, default=5_000_000, help="customers of sources in `identity`")
     parser.add_argument(
         "--responses", type=int, default=5_000_000, help="responses in `satisfaction`, six answers each"
     )
@@ -344,6 +346,8 @@ def main() -> None:
             print(json.dumps(measure_weights(int(rest[0]))))
         elif name == "control":
             print(json.dumps(measure_control()))
+        elif name == "identity":
+            print(json.dumps(measure_linking(int(rest[0]))))
         else:
             print(json.dumps(measure_serving(Path(rest[0]))))
         return
@@ -353,6 +357,8 @@ def main() -> None:
         found["loading"] = {kind: _in_a_process("loading", str(chosen.rows), kind) for kind in ("clean", "damaged")}
     if "control" in names:
         found["control"] = _in_a_process("control")
+    if "identity" in names:
+        found["identity"] = _in_a_process("identity", str(chosen.customers))
     if "refresh" in names:
         found["refresh"] = measure_refresh([])
     if "weights" in names:
