@@ -31,9 +31,9 @@ Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
 MODEL_VERSION = "1"
-STEP_DEVIATION = 0.25
+STEP_DEVIATION = 0.2
 """Prior standard deviation of the step between neighbouring bins, and of a category, in units of log odds."""
-CALIBRATION_DEVIATION = 0.25
+CALIBRATION_DEVIATION = 0.5
 """Prior standard deviation of the calibration's slope around 1."""
 SPACING_DAYS = 30
 _BINS = 8

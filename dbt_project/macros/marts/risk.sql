@@ -47,6 +47,7 @@ contacts as (
     select
         contacts.customer_key,
         contacts.issue_id,
+        contacts.is_marked_solved,
         contacts.started_on
     from {{ ref('fct_contacts') }} as contacts
     where contacts.customer_key is not null and {{ risk_past('contacts.started_on', cut) }}
@@ -257,7 +258,8 @@ contact_facts as (
         keys.customer_key,
         count(*) filter (where contacts.started_on > keys.as_of - 30) as contacts_30,
         count(*) as contacts_90,
-        count(contacts.issue_id) - count(distinct contacts.issue_id) as repeat_contacts_90
+        count(contacts.issue_id) - count(distinct contacts.issue_id) as repeat_contacts_90,
+        sum({{ faded('contacts.started_on', 'keys.as_of') }}) filter (where not contacts.is_marked_solved) as unsolved_contact_load
     from keys
     inner join contacts on keys.customer_key = contacts.customer_key and contacts.started_on between keys.as_of - 89 and keys.as_of
     group by keys.as_of, keys.customer_key
@@ -349,6 +351,7 @@ select
     cast(coalesce(contact_facts.contacts_30, 0) as integer) as contacts_30,
     cast(coalesce(contact_facts.contacts_90, 0) as integer) as contacts_90,
     cast(coalesce(contact_facts.repeat_contacts_90, 0) as integer) as repeat_contacts_90,
+    cast(round(coalesce(contact_facts.unsolved_contact_load, 0), 6) as double) as unsolved_contact_load,
     cast(round(coalesce(commitment_facts.broken_promise_load, 0), 6) as double) as broken_promise_load,
     cast(round(coalesce(commitment_facts.unsolved_load, 0), 6) as double) as unsolved_load,
     cast(answer_facts.satisfaction_180 as double) as satisfaction_180,
