@@ -17,6 +17,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import polars as pl
@@ -108,7 +109,7 @@ def _maximise(
     curvature = np.linalg.eigvalsh(hessian)
     if curvature[0] <= 1e-10 * max(curvature[-1], 1.0):
         raise NotEstimable("flat_likelihood")
-    covariance = np.linalg.inv(hessian)
+    covariance = np.asarray(np.linalg.inv(hessian), dtype=np.float64)
     return Fit(names, np.exp(point), covariance, -float(found.fun) * histories, histories)
 
 
@@ -603,10 +604,10 @@ def value_parameters(purchases: pl.DataFrame, contracts: pl.DataFrame, rules: pl
             "as_of": now["as_of"].max(),
         }
         enough = now.height >= least
-        fit, reason = _fitted(lambda now=now: fit_purchases(now, most)) if enough else (None, "below_minimum_base")
+        fit, reason = _fitted(partial(fit_purchases, now, most)) if enough else (None, "below_minimum_base")
         backtest: dict[str, object] = {}
         if fit is not None and then.height >= least:
-            earlier, _ = _fitted(lambda then=then: fit_purchases(then, most))
+            earlier, _ = _fitted(partial(fit_purchases, then, most))
             if earlier is not None:
                 ahead = float((now["as_of"].max() - then["as_of"].max()).days) / DAYS_A_WEEK  # type: ignore[operator,union-attr]
                 groups = (
@@ -624,7 +625,7 @@ def value_parameters(purchases: pl.DataFrame, contracts: pl.DataFrame, rules: pl
             money = now.filter(pl.col("currency") == currency)
             repeated = money.filter((pl.col("money_purchases") > 0) & (pl.col("repeat_amount") > 0))
             fit, reason = (
-                _fitted(lambda repeated=repeated: fit_amounts(repeated, most))
+                _fitted(partial(fit_amounts, repeated, most))
                 if repeated.height >= least
                 else (None, "below_minimum_base")
             )
@@ -650,10 +651,10 @@ def value_parameters(purchases: pl.DataFrame, contracts: pl.DataFrame, rules: pl
             lives = of_source if population == EVERYBODY else of_source.filter(pl.col("product_line") == population)
             now, then = lives.filter(pl.col("is_current")), lives.filter(~pl.col("is_current"))
             enough = int(now["is_ended"].sum()) >= least
-            fit, reason = _fitted(lambda now=now: fit_contracts(now, most)) if enough else (None, "below_minimum_base")
+            fit, reason = _fitted(partial(fit_contracts, now, most)) if enough else (None, "below_minimum_base")
             backtest = {}
             if fit is not None and int(then["is_ended"].sum()) >= least // 2:
-                earlier, _ = _fitted(lambda then=then: fit_contracts(then, most))
+                earlier, _ = _fitted(partial(fit_contracts, then, most))
                 if earlier is not None:
                     running = then.filter(~pl.col("is_ended")).group_by("months").len().sort("months")
                     ahead = float((now["as_of"].max() - then["as_of"].max()).days) / DAYS_A_MONTH  # type: ignore[operator,union-attr]
@@ -728,8 +729,8 @@ def _purchase_values(
         unique.with_row_index("_at"), on=["repeat_purchases", "age_days"], how="left", maintain_order="left"
     )["_at"].to_numpy()
     unique_x = unique["repeat_purchases"].to_numpy().astype(np.float64)
-    unique_age = unique["age_days"].to_numpy() / DAYS_A_WEEK
-    ends = np.arange(1, months + 1) * DAYS_A_MONTH / DAYS_A_WEEK
+    unique_age = unique["age_days"].to_numpy().astype(np.float64) / DAYS_A_WEEK
+    ends = np.arange(1, months + 1, dtype=np.float64) * (DAYS_A_MONTH / DAYS_A_WEEK)
 
     def discounted(of: Fit) -> Floats:
         bought = purchases_if_alive(of, unique_x, unique_age, ends)
@@ -737,7 +738,7 @@ def _purchase_values(
 
     year = DAYS_A_MONTH * 12 / DAYS_A_WEEK
     alive = probability_alive(fit, x, tx, age)
-    bought = alive * purchases_if_alive(fit, unique_x, unique_age, np.array([year]))[:, 0][place]
+    bought = alive * purchases_if_alive(fit, unique_x, unique_age, np.array([year], dtype=np.float64))[:, 0][place]
     purchases_ahead = discounted(fit)
     slopes = np.stack(
         [

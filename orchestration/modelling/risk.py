@@ -168,7 +168,7 @@ def _newton(
         value = moved
         if done:
             break
-    return beta, np.linalg.inv(hessian)
+    return beta, np.asarray(np.linalg.inv(hessian), dtype=np.float64)
 
 
 @dataclass(frozen=True)
@@ -221,8 +221,8 @@ class Binned:
         names = {name: at for at, name in enumerate(self.categories)}
         other = names.get(_OTHER, self.bins - 1)
         texts = values.cast(pl.String)
-        place = texts.replace_strict(names, default=other, return_dtype=pl.Int64)
-        return np.asarray(place.set(texts.is_null(), self.bins - 1).to_numpy(), dtype=np.int64)
+        found = texts.replace_strict(names, default=other, return_dtype=pl.Int64)
+        return np.asarray(found.set(texts.is_null(), self.bins - 1).to_numpy(), dtype=np.int64)
 
     def coding(self) -> Floats:
         """Columns of the fit for each bin: steps above the edges, or one indicator a category; and one for what is not known."""
@@ -406,7 +406,7 @@ def find_leaks(
             + checked.join(of_day, on="customer_key", how="anti").height
         )
         if missing:
-            raise ValueError(f"ftr_customer_risk_check: {missing} customers of {day} stand on one side only")
+            raise ValueError(f"ftr_customer_risk_check: {missing} customers of {day!s} stand on one side only")
         pairs, after = of_day.sort("customer_key"), checked.sort("customer_key")
     labelled = rows.filter(pl.col("has_left").is_not_null())
     left = labelled["has_left"].to_numpy().astype(bool)
@@ -430,7 +430,7 @@ def find_leaks(
         verdict, message = "used", None
         if changed:
             verdict = "knows_the_future"
-            message = f"{feature.name}: {changed:,} of {pairs.height:,} values of {after['as_of'].max()} change when what came later is taken away"
+            message = f"{feature.name}: {changed:,} of {pairs.height:,} values of {after['as_of'].max()!s} change when what came later is taken away"
         elif single is not None and max(single, 1 - single) >= auc_limit:
             verdict = "too_good"
             message = f"{feature.name}: alone it tells who leaves with an AUC of {max(single, 1 - single):.3f} (limit {auc_limit:g})"
