@@ -315,7 +315,7 @@ def expected_amount(fit: Fit, frequency: Floats, value: Floats) -> Floats:
 # -- contracts: shifted beta geometric ---------------------------------------------------------------------------------
 
 
-def fit_sbg(entered: Floats, periods: Floats, ended: Floats, weights: Floats | None = None) -> Fit:
+def fit_sbg(entered: Floats, periods: Floats, ended: NDArray[np.bool_], weights: Floats | None = None) -> Fit:
     """Parameters alpha and beta of the shifted-beta-geometric model of contracts.
 
     Args:

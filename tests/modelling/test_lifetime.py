@@ -163,7 +163,7 @@ def test_the_published_projection_of_contracts() -> None:
     """Survivors of the fitted seven years within two points, as in their figure, and retention that rises with age."""
     survivors = HIGH_END
     fit = given("alpha beta", 0.668, 3.806)
-    projected = lifetime.sbg_survival(fit, np.array([0.0]), np.arange(8))[0]
+    projected = lifetime.sbg_survival(fit, np.array([0.0]), np.arange(8.0))[0]
     np.testing.assert_allclose(projected, np.array(survivors) / 1000, atol=0.02)
     yearly = lifetime.sbg_survival(fit, np.arange(0, 12.0), np.array([1.0]))[:, 0]
     np.testing.assert_allclose(yearly, (3.806 + np.arange(12)) / (4.474 + np.arange(12)), rtol=1e-12)

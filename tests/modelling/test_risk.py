@@ -57,7 +57,7 @@ def company(days: int, customers: int = 1500, seed: int = 4, strength: float = 1
 
 
 def model_table(rows: pl.DataFrame, checked: pl.DataFrame | None = None, **changed: object) -> pl.DataFrame:
-    day = rows["as_of"].max()
+    day = max(rows["as_of"].to_list())
     same = rows.filter(pl.col("as_of") == day)
     options: dict[str, object] = {
         "horizon_days": 90,
@@ -244,7 +244,7 @@ def test_a_feature_that_changes_when_the_future_is_taken_away_is_left_out() -> N
     line = table.filter(pl.col("feature") == "bills")
     assert line["verdict"].to_list() == ["knows_the_future"]
     gone = int(rows.filter(pl.col("as_of") == day)["has_left"].sum())
-    assert line["message"][0] == f"bills: {gone:,} of 1,500 values of {day} change when what came later is taken away"
+    assert line["message"][0] == f"bills: {gone:,} of 1,500 values of {day!s} change when what came later is taken away"
     assert set(table.filter(pl.col("verdict") == "used")["feature"]) >= {"fee", "kind"}
 
 

@@ -78,7 +78,7 @@ currencies as (
     qualify
         row_number() over (
             partition by counted.is_current, counted.source, counted.customer_key
-            order by counted.days desc, counted.currency
+            order by counted.days desc, counted.currency asc
         ) = 1
 ),
 
