@@ -213,3 +213,13 @@
 {% macro months_before(day, number_sql) -%} {{ day }} - to_months({{ number_sql }}) {%- endmacro %}
 
 {% macro months_between(first_day, last_day) -%} datediff('month', {{ first_day }}, {{ last_day }}) {%- endmacro %}
+
+{#- Months since January 1970 as a whole number, and the first day of a month from it. -#}
+{% macro month_number(day) -%} cast(12 * (year({{ day }}) - 1970) + month({{ day }}) - 1 as integer) {%- endmacro %}
+
+{% macro month_from_number(number_sql) -%}
+    make_date(1970 + cast(floor(({{ number_sql }}) / 12) as integer), {{ number_sql }} - 12 * cast(floor(({{ number_sql }}) / 12) as integer) + 1, 1)
+{%- endmacro %}
+
+{#- One row per whole number from one to another, both included; stands in a select list. -#}
+{% macro each_number(first, last) -%} cast(unnest(generate_series({{ first }}, {{ last }})) as integer) {%- endmacro %}
