@@ -144,3 +144,39 @@
 {#- A share or amount of the seed as a whole number of its millionth part (of a millionth part, where it was made larger or smaller by the hysteresis),
     so that a value exactly on the line is on it and not beside it. -#}
 {% macro in_parts(number, parts) -%} {{ return((number * 10 ** parts) | round | int) }} {%- endmacro %}
+
+{#- Grade that a customer had on a day in the default scheme: the join and, for the select list, the value. `unknown`: nobody knows who it was;
+    `not_rated`: known, but without a grade on that day. -#}
+{% macro join_customer_tier(key, day) -%}
+    left join (
+        select
+            tiers.customer_key as tier_customer_key,
+            tiers.grade as tier_grade,
+            tiers.valid_from as tier_from,
+            coalesce(tiers.valid_to, date '9999-12-31') as tier_to
+        from {{ ref('fct_customer_tiers') }} as tiers
+        where tiers.is_default_scheme
+    ) as customer_tiers
+        on {{ key }} = customer_tiers.tier_customer_key and {{ day }} >= customer_tiers.tier_from and {{ day }} < customer_tiers.tier_to
+{%- endmacro %}
+
+{% macro customer_tier(key) -%} case when {{ key }} is null then 'unknown' else coalesce(customer_tiers.tier_grade, 'not_rated') end {%- endmacro %}
+
+{#- An amount in currency units from cents. -#}
+{% macro from_cents(cents) -%} cast(cast({{ cents }} as decimal(38, 2)) / 100 as decimal(18, 2)) {%- endmacro %}
+
+{#- Bound of the Wilson interval of a share at 95 %; `sign` - or +; null on an empty base. -#}
+{% macro wilson_bound(hits, base, sign) -%}
+    (
+        ({{ hits }} + 1.920729) / nullif({{ base }} + 3.841459, 3.841459)
+        {{ sign }} 1.959964 * sqrt({{ hits }} * ({{ base }} - {{ hits }}) / cast(nullif({{ base }}, 0) as double) + 0.960365) / nullif({{ base }} + 3.841459, 3.841459)
+    )
+{%- endmacro %}
+
+{#- The sentence of a reason with its numbers and the names of the grades, in the language of the column `words`. -#}
+{% macro tier_words(words) -%}
+    replace(replace(replace(replace(replace(
+        {{ words }}, '{value}', cast(tiers.value_amount as varchar)), '{line}', coalesce(cast(tiers.line_amount as varchar), '-')),
+        '{window}', cast(tiers.window_months as varchar)), '{grade}', coalesce({{ words | replace('reasons.words', 'grades.label') }}, tiers.grade)),
+        '{previous}', coalesce({{ words | replace('reasons.words', 'previous.label') }}, tiers.previous_grade, '-'))
+{%- endmacro %}

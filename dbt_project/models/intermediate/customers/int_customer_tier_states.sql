@@ -52,10 +52,15 @@ final as (
         {%- for measure in tier_measures(schemes) %}{% for month in months %},
         {{ measure }}_m{{ month.position }}
         {%- endfor %}{% endfor %}
-        {%- for scheme in schemes %}{% for month in months %}{% set lines = found.get(scheme.scheme, {}).get(month.position) %},
-        s{{ scheme.number }}_{{ month.position }}
-        {%- set s = 's' ~ scheme.number ~ '_' ~ month.position ~ ' % 100' %}{% set r = 'r' ~ scheme.number ~ '_' ~ month.position %}{% set k = 'k' ~ scheme.number ~ '_' ~ month.position %},
-        cast({{ 'case when ' ~ r ~ ' > ' ~ s ~ ' then case when ' ~ k ~ ' <= ' ~ s ~ ' then 1 else 2 end else 0 end' if lines else '0' }} as tinyint) as h{{ scheme.number }}_{{ month.position }}
+        {%- for scheme in schemes %}{% set evaluated = namespace(position=none) %}{% for month in months %}
+        {%- if found.get(scheme.scheme, {}).get(month.position) %}{% set evaluated.position = month.position %}{% endif %},
+        s{{ scheme.number }}_{{ month.position }},
+        {%- set s = 's' ~ scheme.number ~ '_' ~ month.position ~ ' % 100' %}{% set at = scheme.number ~ '_' ~ evaluated.position %}
+        cast(
+            {%- if evaluated.position is none %} 0 {%- else %}
+            case when r{{ at }} > {{ s }} then case when k{{ at }} <= {{ s }} then 1 else 2 end else 0 end
+            {%- endif %} as tinyint
+        ) as h{{ scheme.number }}_{{ month.position }}
         {%- endfor %}{% endfor %}
     from {{ previous.relation }}
 )
