@@ -6,6 +6,7 @@ Belongs here: the rules of docs/tiers.md. Does not belong here: anything of the 
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -52,20 +53,23 @@ def read_schemes(path: Path) -> dict[str, Scheme]:
 
 def _line_of_share(values: Sequence[int], share: Fraction, scheme: Scheme) -> int | None:
     """Smallest value of a customer within the share; None: nobody is. `values`: the positive ones."""
-    best_first = sorted(values, reverse=True)
-    line = None
-    for value in sorted(set(best_first), reverse=True):
-        alike = [place for place, found in enumerate(best_first) if found == value]
-        place = alike[0] if scheme.ties == "up" else alike[-1]
+    counts = Counter(values)
+    whole = sum(values)
+    line, better, above = None, 0, 0
+    for value in sorted(counts, reverse=True):
+        alike = counts[value]
+        # The first of those who are alike decides for all of them, or the last.
+        earlier = 0 if scheme.ties == "up" else alike - 1
+        place, before = better + earlier, above + earlier * value
         if scheme.cut_kind == "customer_share":
-            is_in = place < ceil(share * len(best_first))
+            is_in = place < ceil(share * len(values))
+        elif scheme.crossing == "out":
+            is_in = before + value <= share * whole
         else:
-            before = sum(best_first[:place])
-            reached = before + value if scheme.crossing == "out" else before
-            whole = sum(best_first)
-            is_in = reached <= share * whole if scheme.crossing == "out" else reached < share * whole
+            is_in = before < share * whole
         if is_in:
             line = value
+        better, above = better + alike, above + alike * value
     return line
 
 
