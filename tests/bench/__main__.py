@@ -1,5 +1,6 @@
 """`python -m tests.bench [loading] [refresh] [serving] [contacts] [satisfaction] [drivers] [weights] [control] [risk] [scale] [--rows N] …`: measure, print JSON.
 """`python -m tests.bench [loading] [refresh] [serving] [contacts] [satisfaction] [drivers] [weights] [control] [churn] [scale] [--rows N] …`: measure, print JSON.
+"""`python -m tests.bench [loading] [refresh] [serving] [contacts] [satisfaction] [drivers] [weights] [control] [tiers] [scale] [--rows N] …`: measure, print JSON.
 
 A measurement runs in a process of its own, so that its peak memory is its own. Baselines are measured in the same run, on the same
 machine, right before: a ratio says more than seconds.
@@ -41,6 +42,7 @@ from tests.bench.control import measure_control
 from tests.bench.drivers import measure_drivers
 from tests.bench.risk import measure_risk
 from tests.bench.satisfaction import measure_satisfaction
+from tests.bench.tiers import measure_tiers
 from tests.bench.weights import measure_weights
 
 CSATLAS = Path(sys.executable).with_name("csatlas")
@@ -321,6 +323,7 @@ def main() -> None:
         nargs="*",
         help="loading, refresh, serving, contacts, satisfaction, drivers, weights, control, risk, scale; default: loading refresh serving",
         help="loading, refresh, serving, contacts, satisfaction, drivers, weights, control, churn, scale; default: loading refresh serving",
+        help="loading, refresh, serving, contacts, satisfaction, drivers, weights, control, tiers, scale; default: loading refresh serving",
     )
     parser.add_argument("--rows", type=int, default=5_000_000, help="rows of the call file")
     parser.add_argument("--answers", type=int, default=5_000_000, help="survey answers in `drivers` and `weights`")
@@ -332,6 +335,8 @@ def main() -> None:
     )
     parser.add_argument("--customers", type=int, default=5_000_000, help="customers in `churn`")
     parser.add_argument("--transactions", type=int, default=60_000_000, help="transactions in `churn`")
+    parser.add_argument("--customers", type=int, default=5_000_000, help="customers in `tiers`")
+    parser.add_argument("--transactions", type=int, default=60_000_000, help="transactions in `tiers`")
     parser.add_argument(
         "--home", type=Path, help="published home for `serving` and `contacts`; default: a company made for it"
     )
@@ -355,6 +360,8 @@ def main() -> None:
             print(json.dumps(measure_churn(Path(rest[0]), int(rest[1]), int(rest[2]))))
         elif name == "control":
             print(json.dumps(measure_control()))
+        elif name == "tiers":
+            print(json.dumps(measure_tiers(Path(rest[0]), int(rest[1]), int(rest[2]))))
         else:
             print(json.dumps(measure_serving(Path(rest[0]))))
         return
@@ -389,6 +396,9 @@ def main() -> None:
     if "churn" in names:
         with tempfile.TemporaryDirectory() as folder:
             found["churn"] = _in_a_process("churn", folder, str(chosen.customers), str(chosen.transactions))
+    if "tiers" in names:
+        with tempfile.TemporaryDirectory() as folder:
+            found["tiers"] = _in_a_process("tiers", folder, str(chosen.customers), str(chosen.transactions))
     if "scale" in names:
         customers = max(5_000, chosen.calls // 60)
         found["scale"] = measure_refresh(

@@ -235,3 +235,12 @@
 {% macro any_is_listed(values_text, list_text) -%}
     coalesce(list_has_any(string_split({{ values_text }}, ';'), string_split(replace({{ list_text }}, ' ', ''), ';')), false)
 {%- endmacro %}
+{#- Months since January 1970 as a whole number, and the first day of a month from it. -#}
+{% macro month_number(day) -%} cast(12 * (year({{ day }}) - 1970) + month({{ day }}) - 1 as integer) {%- endmacro %}
+
+{% macro month_from_number(number_sql) -%}
+    make_date(1970 + cast(floor(({{ number_sql }}) / 12) as integer), {{ number_sql }} - 12 * cast(floor(({{ number_sql }}) / 12) as integer) + 1, 1)
+{%- endmacro %}
+
+{#- One row per whole number from one to another, both included; stands in a select list. -#}
+{% macro each_number(first, last) -%} cast(unnest(generate_series({{ first }}, {{ last }})) as integer) {%- endmacro %}
