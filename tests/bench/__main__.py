@@ -1,6 +1,4 @@
-"""`python -m tests.bench [loading] [refresh] [serving] [contacts] [satisfaction] [drivers] [weights] [control] [risk] [scale] [--rows N] …`: measure, print JSON.
-"""`python -m tests.bench [loading] [refresh] [serving] [contacts] [satisfaction] [drivers] [weights] [control] [churn] [scale] [--rows N] …`: measure, print JSON.
-"""`python -m tests.bench [loading] [refresh] [serving] [contacts] [satisfaction] [drivers] [weights] [control] [tiers] [scale] [--rows N] …`: measure, print JSON.
+"""`python -m tests.bench [loading] [refresh] [serving] [contacts] [satisfaction] [drivers] [weights] [control] [churn] [tiers] [risk] [scale] [--rows N] …`: measure, print JSON.
 
 A measurement runs in a process of its own, so that its peak memory is its own. Baselines are measured in the same run, on the same
 machine, right before: a ratio says more than seconds.
@@ -321,22 +319,17 @@ def main() -> None:
     parser.add_argument(
         "names",
         nargs="*",
-        help="loading, refresh, serving, contacts, satisfaction, drivers, weights, control, risk, scale; default: loading refresh serving",
-        help="loading, refresh, serving, contacts, satisfaction, drivers, weights, control, churn, scale; default: loading refresh serving",
-        help="loading, refresh, serving, contacts, satisfaction, drivers, weights, control, tiers, scale; default: loading refresh serving",
+        help="loading, refresh, serving, contacts, satisfaction, drivers, weights, control, churn, tiers, risk, scale; default: loading refresh serving",
     )
     parser.add_argument("--rows", type=int, default=5_000_000, help="rows of the call file")
     parser.add_argument("--answers", type=int, default=5_000_000, help="survey answers in `drivers` and `weights`")
     parser.add_argument("--calls", type=int, default=10_000_000, help="calls of the company in `scale`")
     parser.add_argument("--tickets", type=int, default=1_000_000, help="tickets of the company in `scale`")
-    parser.add_argument("--customers", type=int, default=5_000_000, help="customers in `risk`")
+    parser.add_argument("--customers", type=int, default=5_000_000, help="customers in `churn`, `tiers` and `risk`")
     parser.add_argument(
         "--responses", type=int, default=5_000_000, help="responses in `satisfaction`, six answers each"
     )
-    parser.add_argument("--customers", type=int, default=5_000_000, help="customers in `churn`")
-    parser.add_argument("--transactions", type=int, default=60_000_000, help="transactions in `churn`")
-    parser.add_argument("--customers", type=int, default=5_000_000, help="customers in `tiers`")
-    parser.add_argument("--transactions", type=int, default=60_000_000, help="transactions in `tiers`")
+    parser.add_argument("--transactions", type=int, default=60_000_000, help="transactions in `churn` and `tiers`")
     parser.add_argument(
         "--home", type=Path, help="published home for `serving` and `contacts`; default: a company made for it"
     )
@@ -402,7 +395,6 @@ def main() -> None:
     if "scale" in names:
         customers = max(5_000, chosen.calls // 60)
         found["scale"] = measure_refresh(
-            ["--calls", str(chosen.calls), "--tickets", str(chosen.tickets), "--customers", str(customers)],
             further=("serving", "contacts"),
         )
     print(json.dumps(found, indent=1))
