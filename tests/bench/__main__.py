@@ -395,6 +395,7 @@ def main() -> None:
     if "scale" in names:
         customers = max(5_000, chosen.calls // 60)
         found["scale"] = measure_refresh(
+            ["--calls", str(chosen.calls), "--tickets", str(chosen.tickets), "--customers", str(customers)],
             further=("serving", "contacts"),
         )
     print(json.dumps(found, indent=1))
