@@ -731,6 +731,23 @@ CARD_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
 EVERYBODY = "all"
 
 
+def with_tiers(backtest: pl.DataFrame, tiers: pl.DataFrame) -> pl.DataFrame:
+    """The backtest with `customer_tier`: the grade that the customer had on the test day; null = none.
+
+    tiers: customer_key, grade, valid_from, valid_to (first day on which it no longer holds; null = it holds), without overlaps.
+    """
+    holds = (pl.col("valid_from") <= pl.col("as_of")) & (
+        pl.col("valid_to").is_null() | (pl.col("valid_to") > pl.col("as_of"))
+    )
+    of_day = (
+        backtest.select("as_of", "customer_key")
+        .join(tiers, on="customer_key", how="inner")
+        .filter(holds)
+        .select("as_of", "customer_key", pl.col("grade").alias("customer_tier"))
+    )
+    return backtest.join(of_day, on=["as_of", "customer_key"], how="left")
+
+
 def risk_card(
     backtest: pl.DataFrame, *, segments: Sequence[str], minimum_departures: int, as_of: date | None
 ) -> pl.DataFrame:

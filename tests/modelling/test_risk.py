@@ -231,6 +231,19 @@ def test_the_card() -> None:
     assert small["auc"] is None and small["reason"] == "below_minimum_base"
 
 
+def test_the_tier_is_that_of_the_test_day() -> None:
+    backtest = pl.DataFrame({"as_of": [FIRST, FIRST, FIRST], "customer_key": ["a", "b", "c"]})
+    tiers = pl.DataFrame(
+        {
+            "customer_key": ["a", "a", "b"],
+            "grade": ["old", "new", "later"],
+            "valid_from": [date(2025, 1, 1), FIRST, date(2026, 2, 1)],
+            "valid_to": [FIRST, None, None],
+        }
+    )
+    assert risk.with_tiers(backtest, tiers).sort("customer_key")["customer_tier"].to_list() == ["new", None, None]
+
+
 # -- leaks -------------------------------------------------------------------------------------------------------------
 
 
