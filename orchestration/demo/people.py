@@ -122,8 +122,8 @@ def customer_block(plan: Plan, month: int, count: int, first: int) -> tuple[Tabl
         "mood": rng.normal(0, 1, count).astype(np.float32),
         "price": rng.normal(0, 1, count).astype(np.float32),
         "contact": (rng.gamma(1.4, 1 / 1.4, count) * np.choose(kind, (0.85, 1.15, 2.2))).astype(np.float32),
-        "bad_payer": (bad := rng.random(count) < 0.035),
-        "late_payer": rng.random(count) < np.where(bad, 0.8, 0.12),  # who will stop paying pays late before
+        "bad_payer": rng.random(count) < 0.035,
+        "late_payer": rng.random(count) < 0.12,
         "has_email": rng.random(count) < np.choose(kind, (0.6, 0.4, 0.97)),
         "external_known": rng.random(count) < 0.55,
         "crm_twice": (kind == PERSON) & (rng.random(count) < 0.015),

@@ -79,7 +79,7 @@ def measure_risk(folder: Path, customers: int) -> dict[str, Any]:
         histories = connection.sql(
             "select 'shop' as source, md5(i::varchar) as customer_key, true as is_current, date '2027-01-01' as as_of, 'CNY' as currency,"
             " x::integer as repeat_purchases, case when x = 0 then 0 else 1 + (hash(i, 2) % age)::integer end as recency_days, age::integer as age_days, x::integer as money_purchases,"
-            " x * (20e0 + hash(i, 3) % 80) as repeat_amount, (x + 1) * 50e0 as total_amount, (x + 1) * 50e0 as costed_amount, (x + 1) * 30e0 as cost_amount, 0e0 as returned_amount,"
+            " x * (20e0 + hash(i, 3) % 80) * (1 + 1.2e0 * ((hash(i, 8) % 1000) / 1000e0 - 0.5e0) / sqrt(greatest(x, 1))) as repeat_amount, (x + 1) * 50e0 as total_amount, (x + 1) * 50e0 as costed_amount, (x + 1) * 30e0 as cost_amount, 0e0 as returned_amount,"
             " null::integer as purchases_after, false as has_other_currency from"
             f" (select i, case when hash(i, 4) % 10 < 5 then 0 else hash(i, 5) % 12 end as x, 60 + hash(i, 6) % 700 as age from range({customers}) as r (i))"
         ).pl()
@@ -92,7 +92,7 @@ def measure_risk(folder: Path, customers: int) -> dict[str, Any]:
     fitted = time.monotonic() - started
     values = customer_values(histories, contracts, parameters, rules)
     if values["lifetime_value"].null_count():
-        raise SystemExit("a customer has no value")
+        raise SystemExit(f"customers without a value: {values['reason'].value_counts().rows()}")
     found |= {
         "value_fit_seconds": round(fitted, 1),
         "value_seconds": round(time.monotonic() - started - fitted, 1),
