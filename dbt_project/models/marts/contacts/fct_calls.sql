@@ -44,6 +44,7 @@ select
     agent_id,
     org_unit_id,
     {{ or_unknown('customer_kind') }} as customer_kind,
+    {{ customer_tier('customer_key') }} as customer_tier,
     'phone' as channel,
     touch_point,
     {{ or_unknown('product_line') }} as product_line,
@@ -87,3 +88,4 @@ select
     ended_at,
     {{ local_day('started_at', 'time_zone') }} as started_on
 from judged
+{{ join_customer_tier('judged.customer_key', local_day('judged.started_at', 'judged.time_zone')) }}
