@@ -5,8 +5,9 @@
 {% set populations = tier_populations(schemes) %}
 with windows as (
     select * from {{ ref('int_customer_money_windows') }}
-),
-{% for population in populations %}
+)
+{% for population in populations %},
+
 valued_{{ population.population }} as (
     {% for month in months %}
     select
@@ -79,7 +80,7 @@ measured_{{ population.population }} as (
         count(*) as different_values
     from ordered_{{ population.population }}
     group by position
-){{ ',' if not loop.last }}
+)
 {% endfor %}
 
 {% for population in populations %}
@@ -87,5 +88,6 @@ select * from measured_{{ population.population }}
 {{ 'union all by name' if not loop.last }}
 {% else %}
 select cast(null as varchar) as population
+from windows
 where false
 {% endfor %}

@@ -66,6 +66,7 @@ changes as (
         cast(null as bigint) as line_cents,
         cast(null as tinyint) as was_held,
         cast(null as tinyint) as is_held
+    from states
     where false
 )
 
