@@ -213,3 +213,25 @@
 {% macro months_before(day, number_sql) -%} {{ day }} - to_months({{ number_sql }}) {%- endmacro %}
 
 {% macro months_between(first_day, last_day) -%} datediff('month', {{ first_day }}, {{ last_day }}) {%- endmacro %}
+
+{#- Day of a delivery: the first eight digits of its text, or null where they are no day. -#}
+{% macro delivery_day(delivery) -%}
+    cast(try_strptime(left(regexp_replace({{ delivery }}, '[^0-9]', '', 'g'), 8), '%Y%m%d') as date)
+{%- endmacro %}
+
+{% macro last_day_of_month(day) -%} last_day({{ day }}) {%- endmacro %}
+
+{% macro next_month_start(day) -%} cast(last_day({{ day }}) + 1 as date) {%- endmacro %}
+
+{% macro month_start_of(day) -%} cast(date_trunc('month', {{ day }}) as date) {%- endmacro %}
+
+{#- One row a month from a first of a month to another, both included; stands in a select list. -#}
+{% macro each_month(first_month, last_month) -%} cast(unnest(generate_series({{ first_month }}, {{ last_month }}, interval '1 month')) as date) {%- endmacro %}
+
+{#- The different values of a group as one text, in their order. -#}
+{% macro ordered_distinct_text(value, separator) -%} string_agg(distinct {{ value }}, '{{ separator }}' order by {{ value }}) {%- endmacro %}
+
+{#- Whether one of the values of a text is among those of another, both separated by semicolons. -#}
+{% macro any_is_listed(values_text, list_text) -%}
+    coalesce(list_has_any(string_split({{ values_text }}, ';'), string_split(replace({{ list_text }}, ' ', ''), ';')), false)
+{%- endmacro %}
