@@ -1,6 +1,6 @@
 """Loyalty, early warnings, silent complaints and stated retention at their edges, each case by hand, through every model and the snapshot.
 
-The company has three product lines; its data end on 2026-12-31 with the fourth quarter.
+The company has three product lines; its data end on 2025-12-31 with the fourth quarter.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from tests.warehouse.shop_project import ShopProject, make_shop_project, opened
 pytestmark = pytest.mark.slow
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
-END = date(2026, 12, 31)
-COMPLAINED = datetime(2026, 3, 2, 2, tzinfo=UTC)
+END = date(2025, 12, 31)
+COMPLAINED = datetime(2025, 3, 2, 2, tzinfo=UTC)
 """10 o'clock in Shanghai, when every complaint of a case that names no other time was made."""
 ANSWER, FOLLOW_UP = timedelta(hours=72), timedelta(days=14)
 QUESTIONS = [
@@ -73,70 +73,70 @@ class Complaint:
 
 @dataclass(frozen=True)
 class Customer:
-    contracts: tuple[Contract, ...] = (Contract("2020-01-01"),)
+    contracts: tuple[Contract, ...] = (Contract("2019-01-01"),)
     said: tuple[Said, ...] = ()
     charges: tuple[tuple[str, str], ...] = ()
     """Due and paid."""
     complaints: tuple[Complaint, ...] = ()
-    since: str = "2020-01-01"
+    since: str = "2019-01-01"
 
 
 HIGH, LOW = {"N1": "9", "N2": "4", "N3": "5"}, {"N1": "5", "N2": "3", "N3": "2"}
 FIRM: dict[str, Customer] = {
     "true": Customer(
-        (Contract("2020-01-01", months=24), Contract("2026-02-01", months=24, product="BB")), (Said("2026-11-10", HIGH),),
-        (("2026-01-15", "2026-01-14"), ("2026-04-15", "2026-04-15"), ("2026-07-15", "2026-07-16"), ("2026-10-15", "2026-10-10")),
+        (Contract("2019-01-01", months=24), Contract("2025-02-01", months=24, product="BB")), (Said("2025-11-10", HIGH),),
+        (("2025-01-15", "2025-01-14"), ("2025-04-15", "2025-04-15"), ("2025-07-15", "2025-07-16"), ("2025-10-15", "2025-10-10")),
     ),
-    "latent": Customer((Contract("2026-09-01"),), (Said("2026-12-01", {"N1": "10", "N2": "5", "N3": "5"}),), since="2026-09-01"),
+    "latent": Customer((Contract("2025-09-01"),), (Said("2025-12-01", {"N1": "10", "N2": "5", "N3": "5"}),), since="2025-09-01"),
     "spurious": Customer(
-        (Contract("2019-01-01", months=12), Contract("2019-01-01", months=12, product="FIX"), Contract("2026-06-01", months=12, product="BB")),
-        (Said("2026-10-20", LOW),),
+        (Contract("2018-01-01", months=12), Contract("2018-01-01", months=12, product="FIX"), Contract("2025-06-01", months=12, product="BB")),
+        (Said("2025-10-20", LOW),),
     ),
-    "habit": Customer((Contract("2015-01-01"),), (Said("2026-10-20", {"N1": "3", "N2": "1", "N3": "1"}),)),
-    "none": Customer((Contract("2026-03-01"),), (Said("2026-04-02", {"S1": "5"}), Said("2026-11-02", LOW)), since="2026-03-01"),
-    "unknown": Customer(said=(Said("2026-11-02", {"N1": "10"}),)),
-    "year_old": Customer(said=(Said("2025-12-31", HIGH),)),
-    "too_old": Customer(said=(Said("2025-12-30", HIGH),)),
-    "leaver": Customer((Contract("2024-01-01", "2026-08-15"),), (Said("2026-02-01", {"N2": "5"}),)),
-    "early_leaver": Customer((Contract("2024-01-01", "2026-05-01"),), (Said("2026-03-01", {"N2": "2"}),)),
-    "left_on_the_day": Customer((Contract("2024-01-01", "2026-05-30"),), (Said("2026-03-01", {"N2": "3"}),)),
-    "potential": Customer((), since="2026-05-01"),
-    "broken_term": Customer((Contract("2025-02-01", "2026-02-10", 12), Contract("2020-01-01", product="BB"))),
+    "habit": Customer((Contract("2014-01-01"),), (Said("2025-10-20", {"N1": "3", "N2": "1", "N3": "1"}),)),
+    "none": Customer((Contract("2025-03-01"),), (Said("2025-04-02", {"S1": "5"}), Said("2025-11-02", LOW)), since="2025-03-01"),
+    "unknown": Customer(said=(Said("2025-11-02", {"N1": "10"}),)),
+    "year_old": Customer(said=(Said("2024-12-31", HIGH),)),
+    "too_old": Customer(said=(Said("2024-12-30", HIGH),)),
+    "leaver": Customer((Contract("2023-01-01", "2025-08-15"),), (Said("2025-02-01", {"N2": "5"}),)),
+    "early_leaver": Customer((Contract("2023-01-01", "2025-05-01"),), (Said("2025-03-01", {"N2": "2"}),)),
+    "left_on_the_day": Customer((Contract("2023-01-01", "2025-05-30"),), (Said("2025-03-01", {"N2": "3"}),)),
+    "potential": Customer((), since="2025-05-01"),
+    "broken_term": Customer((Contract("2024-02-01", "2025-02-10", 12), Contract("2019-01-01", product="BB"))),
 }  # fmt: skip
 
 # What is seen on which day: signal, kind of evidence, item, value, pieces.
 WARNINGS: dict[str, tuple[Customer, set[tuple[object, ...]]]] = {
-    "csat_2": (Customer(said=(Said("2026-03-02", {"S1": "2"}),)), {("2026-03-02", "unhappy_service", "answer", "S1", 0.25, 1)}),
-    "csat_3": (Customer(said=(Said("2026-03-02", {"S1": "3"}),)), set()),
-    "trust_2": (Customer(said=(Said("2026-03-02", {"N3": "2"}),)), {("2026-03-02", "low_trust", "answer", "N3", 0.25, 1)}),
-    "stay_1": (Customer(said=(Said("2026-03-02", {"N2": "1"}),)), {("2026-03-02", "no_benefit", "answer", "N2", 0.0, 1)}),
-    "staff_1": (Customer(said=(Said("2026-03-02", {"S4": "1"}),)), {("2026-03-02", "no_kindness", "answer", "S4", 0.0, 1)}),
-    "price_of_any_role": (Customer(said=(Said("2026-03-02", {"P1": "2"}),)), {("2026-03-02", "too_expensive", "answer", "P1", 0.25, 1)}),
-    "blank": (Customer(said=(Said("2026-03-02", {"S1": "99", "N3": "11"}),)), set()),
-    "twice_a_day": (Customer(said=(Said("2026-03-02", {"S1": "1"}), Said("2026-03-02", {"S1": "2"}))), {("2026-03-02", "unhappy_service", "answer", "S1", 0.0, 2)}),
-    "the_strongest": (Customer(said=(Said("2026-03-02", {"S1": "2", "C1": "1"}),)), {("2026-03-02", "unhappy_service", "answer", "S1", 0.25, 2)}),
+    "csat_2": (Customer(said=(Said("2025-03-02", {"S1": "2"}),)), {("2025-03-02", "unhappy_service", "answer", "S1", 0.25, 1)}),
+    "csat_3": (Customer(said=(Said("2025-03-02", {"S1": "3"}),)), set()),
+    "trust_2": (Customer(said=(Said("2025-03-02", {"N3": "2"}),)), {("2025-03-02", "low_trust", "answer", "N3", 0.25, 1)}),
+    "stay_1": (Customer(said=(Said("2025-03-02", {"N2": "1"}),)), {("2025-03-02", "no_benefit", "answer", "N2", 0.0, 1)}),
+    "staff_1": (Customer(said=(Said("2025-03-02", {"S4": "1"}),)), {("2025-03-02", "no_kindness", "answer", "S4", 0.0, 1)}),
+    "price_of_any_role": (Customer(said=(Said("2025-03-02", {"P1": "2"}),)), {("2025-03-02", "too_expensive", "answer", "P1", 0.25, 1)}),
+    "blank": (Customer(said=(Said("2025-03-02", {"S1": "99", "N3": "11"}),)), set()),
+    "twice_a_day": (Customer(said=(Said("2025-03-02", {"S1": "1"}), Said("2025-03-02", {"S1": "2"}))), {("2025-03-02", "unhappy_service", "answer", "S1", 0.0, 2)}),
+    "the_strongest": (Customer(said=(Said("2025-03-02", {"S1": "2", "C1": "5"}),)), {("2025-03-02", "unhappy_service", "answer", "S1", 0.25, 2)}),
     "two_days": (
-        Customer(said=(Said("2026-03-02", {"S1": "2"}), Said("2026-03-03", {"S1": "2"}))),
-        {("2026-03-02", "unhappy_service", "answer", "S1", 0.25, 1), ("2026-03-03", "unhappy_service", "answer", "S1", 0.25, 1)},
+        Customer(said=(Said("2025-03-02", {"S1": "2"}), Said("2025-03-03", {"S1": "2"}))),
+        {("2025-03-02", "unhappy_service", "answer", "S1", 0.25, 1), ("2025-03-03", "unhappy_service", "answer", "S1", 0.25, 1)},
     ),
     "two_signals": (
-        Customer(said=(Said("2026-03-02", {"S1": "1", "N3": "1"}),)),
-        {("2026-03-02", "unhappy_service", "answer", "S1", 0.0, 1), ("2026-03-02", "low_trust", "answer", "N3", 0.0, 1)},
+        Customer(said=(Said("2025-03-02", {"S1": "1", "N3": "1"}),)),
+        {("2025-03-02", "unhappy_service", "answer", "S1", 0.0, 1), ("2025-03-02", "low_trust", "answer", "N3", 0.0, 1)},
     ),
     "blame": (
-        Customer(said=(Said("2026-03-02", {"S1": "2"}, "态度冷淡"),)),
-        {("2026-03-02", "unhappy_service", "answer", "S1", 0.25, 1), ("2026-03-02", "no_kindness", "comment", "attitude", 0.25, 1)},
+        Customer(said=(Said("2025-03-02", {"S1": "2"}, "态度冷淡"),)),
+        {("2025-03-02", "unhappy_service", "answer", "S1", 0.25, 1), ("2025-03-02", "no_kindness", "comment", "attitude", 0.25, 1)},
     ),
-    "praise": (Customer(said=(Said("2026-03-02", {"S1": "5"}, "态度很好"),)), set()),
+    "praise": (Customer(said=(Said("2025-03-02", {"S1": "5"}, "态度很好"),)), set()),
     "dear": (
         Customer(complaints=(Complaint(HOUR, HOUR, topic="bill_dispute"),)),
-        {("2026-03-02", "too_expensive", "ticket", "bill_dispute", None, 1)},
+        {("2025-03-02", "too_expensive", "ticket", "bill_dispute", None, 1)},
     ),
     "a_question": (Customer(complaints=(Complaint(HOUR, HOUR, topic="bill_dispute", kind="enquiry"),)), set()),
     "spam": (Customer(complaints=(Complaint(topic="bill_dispute", excluded="spam"),)), set()),
-    "weak_at_ten": (Customer(complaints=(Complaint(HOUR, HOUR, weak="10"),)), {("2026-03-03", "no_kindness", "review", "attitude", 0.5, 1)}),
+    "weak_at_ten": (Customer(complaints=(Complaint(HOUR, HOUR, weak="10"),)), {("2025-03-03", "no_kindness", "review", "attitude", 0.5, 1)}),
     "weak_at_eleven": (Customer(complaints=(Complaint(HOUR, HOUR, weak="11"),)), set()),
-    "silence": (Customer(complaints=(Complaint(HOUR),)), {("2026-03-16", "unanswered_complaint", "silence", "no_follow_up", None, 1)}),
+    "silence": (Customer(complaints=(Complaint(HOUR),)), {("2025-03-16", "unanswered_complaint", "silence", "no_follow_up", None, 1)}),
 }  # fmt: skip
 
 # Kind of silence, state of the customer, outcome after 30 and 90 days; None = not silent.
@@ -152,13 +152,13 @@ SILENT: dict[str, tuple[Customer, tuple[object, ...] | None]] = {
     "followed_too_late": (Customer(complaints=(Complaint(HOUR, FOLLOW_UP + timedelta(seconds=1)),)), ("no_follow_up", "customer", "nothing", "nothing")),
     "not_reached": (Customer(complaints=(Complaint(HOUR, HOUR, "unreached"),)), ("no_follow_up", "customer", "nothing", "nothing")),
     "called_about_nothing_named": (Customer(complaints=(Complaint(HOUR, HOUR, about=False),)), None),
-    "before_callbacks_are_told": (Customer(complaints=(Complaint(HOUR, at=datetime(2025, 12, 1, tzinfo=UTC)),)), None),
-    "left_soon": (Customer((Contract("2020-01-01", "2026-04-15"),), complaints=(Complaint(HOUR),)), ("no_follow_up", "customer", "left", "left")),
-    "left_a_day_later": (Customer((Contract("2020-01-01", "2026-04-16"),), complaints=(Complaint(HOUR),)), ("no_follow_up", "customer", "nothing", "left")),
-    "left_after_90": (Customer((Contract("2020-01-01", "2026-06-15"),), complaints=(Complaint(HOUR),)), ("no_follow_up", "customer", "nothing", "nothing")),
-    "left_before": (Customer((Contract("2020-01-01", "2026-03-10"),), complaints=(Complaint(HOUR),)), ("no_follow_up", "left_before", None, None)),
+    "before_callbacks_are_told": (Customer(complaints=(Complaint(HOUR, at=datetime(2024, 12, 1, tzinfo=UTC)),)), None),
+    "left_soon": (Customer((Contract("2019-01-01", "2025-04-15"),), complaints=(Complaint(HOUR),)), ("no_follow_up", "customer", "left", "left")),
+    "left_a_day_later": (Customer((Contract("2019-01-01", "2025-04-16"),), complaints=(Complaint(HOUR),)), ("no_follow_up", "customer", "nothing", "left")),
+    "left_after_90": (Customer((Contract("2019-01-01", "2025-06-15"),), complaints=(Complaint(HOUR),)), ("no_follow_up", "customer", "nothing", "nothing")),
+    "left_before": (Customer((Contract("2019-01-01", "2025-03-10"),), complaints=(Complaint(HOUR),)), ("no_follow_up", "left_before", None, None)),
     "changed_plan": (
-        Customer((Contract("2020-01-01", "2026-04-15"), Contract("2026-05-10")), complaints=(Complaint(HOUR),)),
+        Customer((Contract("2019-01-01", "2025-04-15"), Contract("2025-05-10")), complaints=(Complaint(HOUR),)),
         ("no_follow_up", "customer", "nothing", "nothing"),
     ),
     "never_a_customer": (Customer((), complaints=(Complaint(HOUR),)), ("no_follow_up", "no_contract", None, None)),
@@ -166,8 +166,8 @@ SILENT: dict[str, tuple[Customer, tuple[object, ...] | None]] = {
         Customer(complaints=(Complaint(HOUR), Complaint(HOUR, HOUR, kind="enquiry", at=COMPLAINED + FOLLOW_UP + 40 * DAY))),
         ("no_follow_up", "customer", "nothing", "contacted_again"),
     ),
-    "not_over": (Customer(complaints=(Complaint(HOUR, at=datetime(2026, 10, 1, tzinfo=UTC)),)), ("no_follow_up", "customer", "nothing", None)),
-    "not_decided": (Customer(complaints=(Complaint(HOUR, at=datetime(2026, 12, 20, tzinfo=UTC)),)), None),
+    "not_over": (Customer(complaints=(Complaint(HOUR, at=datetime(2025, 10, 1, tzinfo=UTC)),)), ("no_follow_up", "customer", "nothing", None)),
+    "not_decided": (Customer(complaints=(Complaint(HOUR, at=datetime(2025, 12, 20, tzinfo=UTC)),)), None),
 }  # fmt: skip
 
 
@@ -176,11 +176,11 @@ def _everybody() -> dict[str, Customer]:
     made |= {f"w_{name}": customer for name, (customer, _) in WARNINGS.items()}
     made |= {f"s_{name}": customer for name, (customer, _) in SILENT.items()}
     # The last day of the data, in every system.
-    last = datetime(2026, 12, 31, 10, tzinfo=UTC)
+    last = datetime(2025, 12, 31, 10, tzinfo=UTC)
     made["last"] = Customer(
         complaints=(Complaint(timedelta(minutes=1), timedelta(minutes=2), kind="enquiry", at=last),)
     )
-    made["first"] = Customer(complaints=(Complaint(timedelta(minutes=1), timedelta(minutes=2), kind="enquiry", at=datetime(2026, 1, 1, 6, tzinfo=UTC)),))  # fmt: skip
+    made["first"] = Customer(complaints=(Complaint(timedelta(minutes=1), timedelta(minutes=2), kind="enquiry", at=datetime(2025, 1, 1, 6, tzinfo=UTC)),))  # fmt: skip
     return made
 
 
@@ -221,9 +221,9 @@ def _files() -> Files:
     number = 0
     for name, customer in _everybody().items():
         mail = f"{name}@example.com"
-        files.add("parties", f"B-{name}", "P", name, mail, _german(customer.since), "01.01.2026 08:00:00")
+        files.add("parties", f"B-{name}", "P", name, mail, _german(customer.since), "01.01.2025 08:00:00")
         files.add("crm", f"K-{name}", "个人", name)
-        files.add("identifiers", f"K-{name}", "email", mail, "2026/01/01 08:00:00")
+        files.add("identifiers", f"K-{name}", "email", mail, "2025/01/01 08:00:00")
         files.add("customers", f"S-{name}", name, "person", mail)
         for position, contract in enumerate(customer.contracts):
             files.add("subscriptions", f"{name}-{position}", f"A-{name}", f"B-{name}", contract.product, _german(contract.start), _german(contract.end),
@@ -255,33 +255,33 @@ def _files() -> Files:
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> ShopProject:
     project = make_shop_project(tmp_path_factory.mktemp("loyalty"), "surveys", "crm", "billing", "shop")
-    project.replace_seed("churn_observation", "billing,2026-01-01")
+    project.replace_seed("churn_observation", "billing,2025-01-01")
     rows = _files().rows
 
     def send(source: str, name: str, header: str, key: str, delimiter: str = ",") -> None:
         project.deliver(name, _csv(header, rows[key], delimiter), source=source)
 
-    send("billing", "parties_20261231.csv", "party_no,party_type,name,email,since,updated_at", "parties", ";")
-    send("billing", "subscriptions_20261231.csv", "subscription_no,account_no,party_no,product,start_date,end_date,end_reason,contract_months,monthly_fee,currency", "subscriptions", ";")  # fmt: skip
+    send("billing", "parties_20251231.csv", "party_no,party_type,name,email,since,updated_at", "parties", ";")
+    send("billing", "subscriptions_20251231.csv", "subscription_no,account_no,party_no,product,start_date,end_date,end_reason,contract_months,monthly_fee,currency", "subscriptions", ";")  # fmt: skip
     pl.DataFrame(rows["charges"], schema=["charge_no", "account_no", "party_no", "due_date", "paid_date"], orient="row").with_columns(
         pl.lit("MOB").alias("product"), pl.lit("MONTHLY").alias("charge_type"), pl.lit("100.00").alias("amount"), pl.lit("CNY").alias("currency"),
-        pl.col("due_date").add(" 00:00:00").alias("charged_at"), pl.lit("2026-12-31 00:00:00").alias("updated_at"),
-    ).write_parquet(project.home / "inbox" / "billing" / "charges_20261231.parquet")  # fmt: skip
-    send("crm", "客户资料_20261231.csv", "客户编号,客户类型,客户名称", "crm")
-    send("crm", "identifiers_20261231.csv", "customer_no,id_type,id_value,updated_at", "identifiers")
-    send("crm", "commitments_20261231.csv", "commitment_id,kind,purpose,about_type,about_id,customer_no,made_at,done_at,result,updated_at", "commitments")  # fmt: skip
+        pl.col("due_date").add(" 00:00:00").alias("charged_at"), pl.lit("2025-12-31 00:00:00").alias("updated_at"),
+    ).write_parquet(project.home / "inbox" / "billing" / "charges_20251231.parquet")  # fmt: skip
+    send("crm", "客户资料_20251231.csv", "客户编号,客户类型,客户名称", "crm")
+    send("crm", "identifiers_20251231.csv", "customer_no,id_type,id_value,updated_at", "identifiers")
+    send("crm", "commitments_20251231.csv", "commitment_id,kind,purpose,about_type,about_id,customer_no,made_at,done_at,result,updated_at", "commitments")  # fmt: skip
     project.deliver(
-        "questions_20261231.csv",
+        "questions_20251231.csv",
         _csv("survey_id,question_id,role,construct,item_no,text_en,text_zh,scale_min,scale_max,reversed,blank_codes",
              [["Q", question, role, construct, "1", "?", "?", str(low), str(high), "Y" if role == "ces" else "N", "11;99"] for question, role, construct, low, high in QUESTIONS]),
         source="surveys",
     )  # fmt: skip
-    send("surveys", "responses_20261231.csv", "response_id,survey_id,survey_type,contact_type,contact_id,recipient_id,mode,unit_code,product,language,submitted_at,comment", "responses")  # fmt: skip
-    send("surveys", "answers_20261231.csv", "response_id,survey_id,question_id,value,submitted_at", "answers")
-    send("shop", "customers_20261231.csv", "id,name,kind,email", "customers")
-    send("shop", "tickets_20261231.csv", "id,customer,kind,status,created,updated,deleted,excluded,topic", "tickets")
-    send("shop", "reviews_20261231.csv", "review,item,agent,kind,contact,reviewer,score,most,fatal,reviewed", "reviews")
-    project.deliver("ticketlog_20261231.txt", "\n".join(line for (line,) in rows["log"]) + "\n")
+    send("surveys", "responses_20251231.csv", "response_id,survey_id,survey_type,contact_type,contact_id,recipient_id,mode,unit_code,product,language,submitted_at,comment", "responses")  # fmt: skip
+    send("surveys", "answers_20251231.csv", "response_id,survey_id,question_id,value,submitted_at", "answers")
+    send("shop", "customers_20251231.csv", "id,name,kind,email", "customers")
+    send("shop", "tickets_20251231.csv", "id,customer,kind,status,created,updated,deleted,excluded,topic", "tickets")
+    send("shop", "reviews_20251231.csv", "review,item,agent,kind,contact,reviewer,score,most,fatal,reviewed", "reviews")
+    project.deliver("ticketlog_20251231.txt", "\n".join(line for (line,) in rows["log"]) + "\n")
     project.load("load-1")
     project.build(full=True)
     return project
@@ -305,7 +305,7 @@ def _loyalty(
     marts: duckdb.DuckDBPyConnection, columns: str, person: str, quarter: int = 4
 ) -> tuple[object, ...] | None:
     return marts.execute(
-        f"select {columns} from fct_customer_loyalty inner join people using (customer_key) where person = ? and quarter_number = 2026 * 4 + ?",
+        f"select {columns} from fct_customer_loyalty inner join people using (customer_key) where person = ? and quarter_number = 2025 * 4 + ?",
         [person, quarter],
     ).fetchone()
 
@@ -321,7 +321,7 @@ def test_attitude_and_behaviour(marts: duckdb.DuckDBPyConnection) -> None:
         "true",
     )
     assert found is not None
-    # 24 months from 2020-01-01 went on; two of three lines; three of four charges in time (half = 0, all = 100).
+    # 24 months from 2019-01-01 went on; two of three lines; three of four charges in time (half = 0, all = 100).
     expected = [(90 + 75 + 100) / 3, 90, 75, 100, 100, 200 / 3, 100, 50, (100 + 200 / 3 + 100 + 50) / 4]
     assert found[:9] == pytest.approx(expected, abs=1e-6)
     assert found[9:] == ("true", "loyal", "not_held")
@@ -337,7 +337,7 @@ def test_a_new_customer_has_no_renewal_and_no_payments(marts: duckdb.DuckDBPyCon
 
 
 def test_a_broken_term_is_no_renewal(marts: duckdb.DuckDBPyConnection) -> None:
-    """Its term ended on 2026-02-01, the line on the 10th: less than 30 days later. Seen from 2026-03-03 on."""
+    """Its term ended on 2025-02-01, the line on the 10th: less than 30 days later. Seen from 2025-03-03 on."""
     assert _loyalty(marts, "renewal_score, product_lines", "broken_term", 1) == (0.0, 1)
     assert _loyalty(marts, "renewal_score", "true", 1) == (100.0,)
 
@@ -345,7 +345,7 @@ def test_a_broken_term_is_no_renewal(marts: duckdb.DuckDBPyConnection) -> None:
 @pytest.mark.parametrize(
     ("person", "quadrant", "held_by", "until", "days"),
     [
-        ("spurious", "spurious", "contract_and_products", date(2027, 6, 1), 152),
+        ("spurious", "spurious", "contract_and_products", date(2026, 6, 1), 152),
         ("habit", "spurious", "habit", None, None),
         ("none", "none", "not_held", None, None),
         ("unknown", "unknown", "not_held", None, None),
@@ -390,11 +390,11 @@ def test_moves_and_how_long_a_rung_lasted(marts: duckdb.DuckDBPyConnection) -> N
         "select quarter_end, rung_before, rung, customers from fct_loyalty_moves where rung_before in ('joined', 'new') or (rung_before, rung) = ('retained', 'loyal')"
     ).fetchall()
     assert sorted(moves) == [
-        (date(2026, 3, 31), "joined", "new", 1),
-        (date(2026, 6, 30), "new", "satisfied", 1),
-        (date(2026, 9, 30), "joined", "new", 1),
-        (date(2026, 12, 31), "new", "satisfied", 1),
-        (date(2026, 12, 31), "retained", "loyal", 1),
+        (date(2025, 3, 31), "joined", "new", 1),
+        (date(2025, 6, 30), "new", "satisfied", 1),
+        (date(2025, 9, 30), "joined", "new", 1),
+        (date(2025, 12, 31), "new", "satisfied", 1),
+        (date(2025, 12, 31), "retained", "loyal", 1),
     ]
 
 
@@ -429,7 +429,7 @@ def test_a_warning(marts: duckdb.DuckDBPyConnection, name: str) -> None:
 
 
 def test_what_follows_a_warning(marts: duckdb.DuckDBPyConnection) -> None:
-    """`early_leaver` says on 2026-03-01 that he may go, and goes 61 days later."""
+    """`early_leaver` says on 2025-03-01 that he may go, and goes 61 days later."""
     found = {
         person: tuple(values)
         for person, *values in marts.execute(

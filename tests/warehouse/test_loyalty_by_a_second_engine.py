@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from datetime import date, timedelta
+from itertools import pairwise
 from math import sqrt
 from pathlib import Path
 
@@ -184,13 +185,13 @@ def test_every_score_quadrant_and_rung(
 
 def test_moves_add_up_to_the_customers(marts: duckdb.DuckDBPyConnection) -> None:
     """Who stands on a rung now is who came from somewhere; who stood on it before went somewhere."""
-    for before, after in zip(QUARTERS[:-1], QUARTERS[1:], strict=True):
+    for before, after in pairwise(QUARTERS):
         stood, stands, went, came = (
             dict(marts.execute(sql, [day]).fetchall())
             for sql, day in (
                 ("select rung, count(*) from fct_customer_loyalty where quarter_end = ? and rung <> 'left' group by rung", before[1]),
                 ("select rung, count(*) from fct_customer_loyalty where quarter_end = ? and rung not in ('potential', 'left') group by rung", after[1]),
-                ("select rung_before, sum(customers) from fct_loyalty_moves where quarter_end = ? and rung_before <> 'joined' group by rung_before", after[1]),
+                ("select rung_before, sum(customers) from fct_loyalty_moves where quarter_end = ? and rung_before not in ('joined', 'left') group by rung_before", after[1]),
                 ("select rung, sum(customers) from fct_loyalty_moves where quarter_end = ? and rung not in ('potential', 'left') group by rung", after[1]),
             )
         )  # fmt: skip

@@ -113,7 +113,7 @@ parts as (
         {%- endfor %}
         {%- for part in behaviour_parts %}
         case
-            when measured.customer_state = 'customer'
+            when measured.customer_state = 'customer' and measured.{{ part }} is not null
                 then 100 * least(1, greatest(0, (measured.{{ part }} - weights.{{ part }}_nothing) / (weights.{{ part }}_full - weights.{{ part }}_nothing)))
         end as {{ part }}_score,
         case when measured.customer_state = 'customer' and measured.{{ part }} is not null then weights.{{ part }}_weight end as {{ part }}_weight{{ ',' if not loop.last }}
