@@ -1,4 +1,4 @@
-"""`python -m tests.bench [loading] [refresh] [serving] [contacts] [satisfaction] [drivers] [weights] [control] [scale] [--rows N] …`: measure, print JSON.
+"""`python -m tests.bench [loading] [refresh] [serving] [contacts] [satisfaction] [drivers] [weights] [control] [churn] [scale] [--rows N] …`: measure, print JSON.
 
 A measurement runs in a process of its own, so that its peak memory is its own. Baselines are measured in the same run, on the same
 machine, right before: a ratio says more than seconds.
@@ -34,6 +34,7 @@ from dashboards.data.snapshot import REMEMBERED_ANSWERS, Snapshot, SnapshotStore
 from orchestration.settings import PROJECT_ROOT, Settings
 from orchestration.sources.declarations import load_declarations
 from orchestration.sources.files import load_inbox
+from tests.bench.churn import measure_churn
 from tests.bench.contacts import measure_contacts
 from tests.bench.control import measure_control
 from tests.bench.drivers import measure_drivers
@@ -316,7 +317,7 @@ def main() -> None:
     parser.add_argument(
         "names",
         nargs="*",
-        help="loading, refresh, serving, contacts, satisfaction, drivers, weights, control, scale; default: loading refresh serving",
+        help="loading, refresh, serving, contacts, satisfaction, drivers, weights, control, churn, scale; default: loading refresh serving",
     )
     parser.add_argument("--rows", type=int, default=5_000_000, help="rows of the call file")
     parser.add_argument("--answers", type=int, default=5_000_000, help="survey answers in `drivers` and `weights`")
@@ -325,6 +326,8 @@ def main() -> None:
     parser.add_argument(
         "--responses", type=int, default=5_000_000, help="responses in `satisfaction`, six answers each"
     )
+    parser.add_argument("--customers", type=int, default=5_000_000, help="customers in `churn`")
+    parser.add_argument("--transactions", type=int, default=60_000_000, help="transactions in `churn`")
     parser.add_argument(
         "--home", type=Path, help="published home for `serving` and `contacts`; default: a company made for it"
     )
@@ -342,6 +345,8 @@ def main() -> None:
             print(json.dumps(measure_satisfaction(Path(rest[0]), int(rest[1]))))
         elif name == "weights":
             print(json.dumps(measure_weights(int(rest[0]))))
+        elif name == "churn":
+            print(json.dumps(measure_churn(Path(rest[0]), int(rest[1]), int(rest[2]))))
         elif name == "control":
             print(json.dumps(measure_control()))
         else:
@@ -372,6 +377,9 @@ def main() -> None:
     if "satisfaction" in names:
         with tempfile.TemporaryDirectory() as folder:
             found["satisfaction"] = _in_a_process("satisfaction", folder, str(chosen.responses))
+    if "churn" in names:
+        with tempfile.TemporaryDirectory() as folder:
+            found["churn"] = _in_a_process("churn", folder, str(chosen.customers), str(chosen.transactions))
     if "scale" in names:
         customers = max(5_000, chosen.calls // 60)
         found["scale"] = measure_refresh(

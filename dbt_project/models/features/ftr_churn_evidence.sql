@@ -24,6 +24,13 @@ rules as (
     from {{ ref('churn_causes') }} as c
 ),
 
+ticket_kinds_of_evidence as (
+    {%- for kind in ['tickets', 'unsolved_tickets', 'resolution_codes', 'uncoded_tickets'] %}
+    select '{{ kind }}' as evidence
+    {{ 'union all' if not loop.last }}
+    {%- endfor %}
+),
+
 longest as (
     select
         rules.evidence,
@@ -84,8 +91,7 @@ unpaid as (
             and bills._status = 'used'
             and bills.transaction_kind in ('charge', 'invoice')
             and (bills.paid_on is null or bills.paid_on > bills.due_on)
-            and bills.due_on < departures.left_on
-            and coalesce(bills.paid_on > departures.left_on, true)
+    where bills.due_on < departures.left_on and coalesce(bills.paid_on > departures.left_on, true)
     group by departures.departure
 ),
 
@@ -172,7 +178,7 @@ seen as (
         tickets.reference,
         1 as weight
     from tickets
-    inner join (select 'tickets' as evidence union all select 'unsolved_tickets' union all select 'resolution_codes' union all select 'uncoded_tickets') as kinds
+    inner join ticket_kinds_of_evidence as kinds
         on
             kinds.evidence = 'tickets'
             or (kinds.evidence = 'unsolved_tickets' and tickets.is_unsolved)

@@ -48,7 +48,7 @@ held as (
         {{ or_unknown('used.product_line') }} as product_line,
         used.end_reason,
         used.contract_months,
-        case when coalesce(used.currency, currencies.currency) is not distinct from currencies.currency then coalesce(used.monthly_fee, 0) else 0 end as monthly_fee,
+        case when used.currency <> currencies.currency then 0 else coalesce(used.monthly_fee, 0) end as monthly_fee,
         coalesce(used.currency <> currencies.currency, false) as is_other_currency,
         used.started_on,
         case when used.ended_on <= horizons.known_until then used.ended_on else date '9999-12-31' end as last_on,

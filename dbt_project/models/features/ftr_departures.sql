@@ -1,29 +1,11 @@
 -- Who left what, and when. By contract: the last contract of a product line ended and none followed within the days of grace. By inactivity: a customer with orders
 -- and never a contract did not buy for much longer than his own rhythm, as it was known at that purchase; he left on the day of his last purchase.
 {% set factor = threshold('churn_rhythm_factor') %}
-with lines as (
+with followed as (
     select
-        spells.holder_key,
-        spells.product_line,
-        spells.line_began_on,
-        max(spells.holder_began_on) as holder_began_on,
-        any_value(spells.customer_key) as customer_key,
-        any_value(spells.customer_kind) as customer_kind,
-        min(spells.org_unit_id) as org_unit_id,
-        max(spells.last_on) as left_on,
-        max(spells.known_until) as known_until,
-        min(spells.observed_from) as observed_from,
-        arg_max({{ record(['source', 'subscription_id', 'account_id', 'contract_months', 'started_on']) }}, {{ sort_key(['spells.last_on', 'spells.monthly_fee', 'spells.subscription_id', 'spells.source']) }}) as contract
-    from {{ ref('ftr_contract_spells') }} as spells
-    group by spells.holder_key, spells.product_line, spells.line_began_on
-),
-
-followed as (
-    select
-        lines.*,
-        max(lines.left_on) over (partition by lines.holder_key, lines.holder_began_on) as holder_left_on,
-        lead(lines.line_began_on) over (partition by lines.holder_key, lines.product_line order by lines.line_began_on) as returned_on
-    from lines
+        stretches.*,
+        max(stretches.left_on) over (partition by stretches.holder_key, stretches.holder_began_on) as holder_left_on
+    from {{ ref('ftr_line_stretches') }} as stretches
 ),
 
 ended as (
@@ -32,23 +14,29 @@ ended as (
     where followed.left_on < date '9999-12-31'
 ),
 
--- What the contracts cost that ended with the line, and what their ends were given as reasons.
+{% set dearest = sort_key(['spells.monthly_fee', 'spells.subscription_id', 'spells.source']) %}
+-- What the contracts cost that ended with the line, what their ends were given as reasons, and the dearest of them.
 fees as (
     select
         ended.holder_key,
         ended.product_line,
-        ended.line_began_on,
+        ended.began_on,
         count(*) as contracts,
         sum(spells.monthly_fee) as monthly_fee,
+        arg_max(spells.source, {{ dearest }}) as source,
+        arg_max(spells.subscription_id, {{ dearest }}) as subscription_id,
+        arg_max(coalesce(spells.account_id, ''), {{ dearest }}) as account_id,
+        arg_max(coalesce(spells.contract_months, 0), {{ dearest }}) as contract_months,
+        arg_max(spells.started_on, {{ dearest }}) as contract_started_on,
         {{ ordered_distinct_text('spells.end_reason', ';') }} as end_reasons
     from ended
     inner join {{ ref('ftr_contract_spells') }} as spells
         on
             ended.holder_key = spells.holder_key
             and ended.product_line = spells.product_line
-            and ended.line_began_on = spells.line_began_on
+            and ended.began_on = spells.line_began_on
             and ended.left_on = spells.last_on
-    group by ended.holder_key, ended.product_line, ended.line_began_on
+    group by ended.holder_key, ended.product_line, ended.began_on
 ),
 
 contractual as (
@@ -60,15 +48,15 @@ contractual as (
         ended.customer_key,
         ended.customer_kind,
         ended.org_unit_id,
-        ended.contract.source as source,
-        ended.contract.subscription_id as subscription_id,
-        ended.contract.account_id as account_id,
-        ended.contract.contract_months as contract_months,
-        ended.contract.started_on as contract_started_on,
+        fees.source,
+        fees.subscription_id,
+        nullif(fees.account_id, '') as account_id,
+        fees.contract_months,
+        fees.contract_started_on,
         fees.end_reasons,
         fees.contracts,
         fees.monthly_fee,
-        ended.line_began_on as began_on,
+        ended.began_on,
         ended.returned_on,
         ended.left_on = ended.holder_left_on as is_whole,
         ended.left_on + cast({{ threshold('churn_gap_days') }} as integer) + 1 as decided_on,
@@ -76,7 +64,7 @@ contractual as (
         ended.observed_from
     from ended
     inner join fees
-        on ended.holder_key = fees.holder_key and ended.product_line = fees.product_line and ended.line_began_on = fees.line_began_on
+        on ended.holder_key = fees.holder_key and ended.product_line = fees.product_line and ended.began_on = fees.began_on
 ),
 
 -- Mean time between the purchases so far; `patience` is how long he may stay away after this one.
@@ -93,7 +81,11 @@ purchases as (
         min(purchases.purchased_on) over () as observed_from,
         min(purchases.purchased_on) over (partition by purchases.customer_key) as first_purchase_on
     from {{ ref('fct_purchases') }} as purchases
-    where not exists (select 1 from {{ ref('ftr_contract_spells') }} as spells where spells.customer_key = purchases.customer_key)
+    where purchases.customer_key not in (
+        select stretches.customer_key
+        from {{ ref('ftr_line_stretches') }} as stretches
+        where stretches.customer_key is not null
+    )
 ),
 
 patient as (
@@ -152,6 +144,6 @@ select
     together.*,
     together.is_whole
     and row_number() over (
-        partition by together.holder_key, together.left_on, together.is_whole, together.churn_kind order by together.monthly_fee desc, together.product_line
+        partition by together.holder_key, together.left_on, together.is_whole, together.churn_kind order by together.monthly_fee desc, together.product_line asc
     ) = 1 as is_customer_departure
 from together
