@@ -204,6 +204,12 @@ select
     together.began_on,
     together.left_on,
     cast(together.quarter_end - together.began_on + 1 as integer) as tenure_days,
+    case
+        when together.began_on is null then 'unknown'
+        when together.quarter_end - together.began_on + 1 < 365 then 'under_1y'
+        when together.quarter_end - together.began_on + 1 < 1096 then '1_to_3y'
+        else '3y_and_more'
+    end as stay_band,
     cast(together.contracts as integer) as contracts,
     cast(together.product_lines as integer) as product_lines,
     cast(lines.lines_offered as integer) as lines_offered,

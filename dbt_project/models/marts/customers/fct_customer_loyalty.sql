@@ -233,12 +233,7 @@ select
     stood.quarter_number = max(stood.quarter_number) over () as is_current,
     stood.org_unit_id,
     stood.customer_kind,
-    case
-        when stood.tenure_days is null then 'unknown'
-        when stood.tenure_days < 365 then 'under_1y'
-        when stood.tenure_days < 1096 then '1_to_3y'
-        else '3y_and_more'
-    end as stay_band,
+    stood.stay_band,
     stood.customer_state,
     stood.loyalty_quadrant,
     stood.rung,

@@ -38,7 +38,7 @@ watched as (
         quarters.customer_key,
         quarters.quarter_number,
         quarters.customer_kind,
-        case when quarters.tenure_days < 365 then 1 when quarters.tenure_days < 1096 then 2 else 3 end as stay_band,
+        quarters.stay_band,
         quarters.product_lines,
         surveyed.customer_key is not null as is_surveyed,
         complained.customer_key is not null as is_complaining,
