@@ -63,9 +63,8 @@ def write_stand_ins(path: Path, customers: int) -> None:
             from range({customers}) as r (i)""",
         "intermediate.int_ticket_horizons": "select 'zendesk' as source, timestamp '2026-12-21 10:00:00' as known_until, true as is_current",
         "intermediate.int_commitments": f"select 'crm' as source, cast(null as varchar) as customer_source, 'W' || i as commitment_id, 'callback' as commitment_kind, 'complaint' as purpose, 'ticket' as about_kind, 'T' || (i * 3) as about_id, cast(null as varchar) as customer_id, cast({_day(8)} as timestamp) as made_at, cast(date '2025-01-01' + cast(hash(i * 3, 8) % 720 as integer) + 2 as timestamp) as done_at, 'solved' as result, 'used' as _status from range({customers // 3}) as r (i)",
-        "intermediate.int_contact_chain": f"select md5(cast(hash(i, 11) % {customers} as varchar)) as customer_key, cast({_day(12)} as timestamp) as started_at, 'call:' || i as contact_id from range({customers * 6}) as r (i)",
-        "marts.fct_contacts": f"select 'asterisk' as source, 'call' as contact_kind, 'call:' || i as contact_id, md5(cast(hash(i, 11) % {customers} as varchar)) as customer_key from range({customers * 6}) as r (i)",
-        "marts.fct_quality_reviews": f"select 'crm' as source, 'V' || i as review_id, 'attitude' as item, 'call' as contact_kind, cast(i * 7 as varchar) as contact_id, cast(hash(i) % 20 / 20.0 as double) as score_share, false as is_fatal, true as is_in_base, cast({_day(12)} as timestamp) as reviewed_at, {_day(12)} as reviewed_on from range({customers // 20}) as r (i)",
+        "intermediate.int_contact_chain": f"select md5(cast(hash(i, 11) % {customers} as varchar)) as customer_key, cast({_day(12)} as timestamp) as started_at, 'call:' || i as contact_id, 'asterisk' as source from range({customers * 6}) as r (i)",
+        "marts.fct_quality_reviews": f"select 'crm' as source, 'V' || i as review_id, 'attitude' as item, 'call' as contact_kind, cast(i * 7 as varchar) as contact_id, cast(hash(i) % 20 / 20.0 as double) as score_share, false as is_fatal, false as is_orphan_contact, true as is_in_base, cast({_day(12)} as timestamp) as reviewed_at, {_day(12)} as reviewed_on from range({customers // 20}) as r (i)",
     }  # fmt: skip
     with duckdb.connect(str(path)) as connection:
         for schema in ("marts", "features", "intermediate", "scores", "seeds"):

@@ -185,13 +185,17 @@ climbed as (
     from placed
 ),
 
+-- Only what the ladder needs is put in the order of time: the rows are many and wide.
 before as (
     select
-        climbed.*,
+        climbed.customer_number,
+        climbed.quarter_number,
+        climbed.rung,
+        climbed.customer_state <> 'potential' and climbed.began_on >= climbed.quarter_start as is_joining,
         lag(climbed.rung) over by_time as rung_of_row_before,
         lag(climbed.quarter_number) over by_time as quarter_of_row_before
     from climbed
-    window by_time as (partition by climbed.customer_key order by climbed.quarter_number)
+    window by_time as (partition by climbed.customer_number order by climbed.quarter_number)
 ),
 
 moved as (
@@ -200,7 +204,7 @@ moved as (
         case when before.quarter_of_row_before = before.quarter_number - 1 then before.rung_of_row_before end as rung_before,
         case
             when before.quarter_of_row_before = before.quarter_number - 1 then before.rung_of_row_before <> before.rung
-            else before.customer_state <> 'potential' and before.began_on >= before.quarter_start
+            else before.is_joining
         end as is_change
     from before
 ),
@@ -209,13 +213,10 @@ moved as (
 dated as (
     select
         moved.*,
-        max(case when moved.is_change or moved.quarter_of_row_before <> moved.quarter_number - 1 then moved.quarter_number end) over (
-            partition by moved.customer_key order by moved.quarter_number rows between unbounded preceding and current row
-        ) as changed_quarter,
-        max(case when moved.is_change then moved.quarter_number end) over (
-            partition by moved.customer_key order by moved.quarter_number rows between unbounded preceding and current row
-        ) as rung_quarter
+        max(case when moved.is_change or moved.quarter_of_row_before <> moved.quarter_number - 1 then moved.quarter_number end) over so_far as changed_quarter,
+        max(case when moved.is_change then moved.quarter_number end) over so_far as rung_quarter
     from moved
+    window so_far as (partition by moved.customer_number order by moved.quarter_number rows between unbounded preceding and current row)
 ),
 
 stood as (
@@ -223,52 +224,68 @@ stood as (
         dated.*,
         case when dated.rung_quarter = dated.changed_quarter then dated.quarter_number - dated.rung_quarter + 1 end as quarters_on_rung
     from dated
+),
+
+ladder as (
+    select
+        stood.customer_number,
+        stood.quarter_number,
+        stood.rung_before,
+        stood.quarters_on_rung,
+        case when stood.rung_before <> stood.rung then lag(stood.quarters_on_rung) over by_time end as quarters_on_rung_before
+    from stood
+    window by_time as (partition by stood.customer_number order by stood.quarter_number)
+),
+
+newest_quarter as (
+    select max(ends.quarter_number) as quarter_number from ends
 )
 
 select
-    stood.customer_key,
-    stood.quarter_number,
-    stood.quarter_end,
-    stood.is_complete,
-    stood.quarter_number = max(stood.quarter_number) over () as is_current,
-    stood.org_unit_id,
-    stood.customer_kind,
-    stood.stay_band,
-    stood.customer_state,
-    stood.loyalty_quadrant,
-    stood.rung,
-    coalesce(stood.rung_before, 'unknown') as rung_before,
-    cast(stood.quarters_on_rung as integer) as quarters_on_rung,
-    cast(case when stood.rung_before <> stood.rung then lag(stood.quarters_on_rung) over by_time end as integer) as quarters_on_rung_before,
-    stood.attitude,
-    stood.behaviour,
-    stood.attitude_parts,
-    stood.behaviour_parts,
-    stood.recommend,
-    stood.repurchase,
-    stood.trust,
-    stood.satisfaction,
-    round(stood.renewal_score, 6) as renewal_score,
-    round(stood.products_score, 6) as products_score,
-    round(stood.tenure_score, 6) as tenure_score,
-    round(stood.payments_score, 6) as payments_score,
-    stood.is_attitude_high,
-    stood.is_behaviour_high,
-    stood.tenure_days,
-    stood.contracts,
-    stood.product_lines,
-    stood.monthly_fee,
+    climbed.customer_key,
+    climbed.quarter_number,
+    climbed.quarter_end,
+    climbed.is_complete,
+    climbed.quarter_number = newest_quarter.quarter_number as is_current,
+    climbed.org_unit_id,
+    climbed.customer_kind,
+    climbed.stay_band,
+    climbed.customer_state,
+    climbed.loyalty_quadrant,
+    climbed.rung,
+    coalesce(ladder.rung_before, 'unknown') as rung_before,
+    cast(ladder.quarters_on_rung as integer) as quarters_on_rung,
+    cast(ladder.quarters_on_rung_before as integer) as quarters_on_rung_before,
+    climbed.attitude,
+    climbed.behaviour,
+    climbed.attitude_parts,
+    climbed.behaviour_parts,
+    climbed.recommend,
+    climbed.repurchase,
+    climbed.trust,
+    climbed.satisfaction,
+    round(climbed.renewal_score, 6) as renewal_score,
+    round(climbed.products_score, 6) as products_score,
+    round(climbed.tenure_score, 6) as tenure_score,
+    round(climbed.payments_score, 6) as payments_score,
+    climbed.is_attitude_high,
+    climbed.is_behaviour_high,
+    climbed.tenure_days,
+    climbed.contracts,
+    climbed.product_lines,
+    climbed.monthly_fee,
     case
-        when stood.loyalty_quadrant <> 'spurious' then 'not_held'
-        when stood.held_until is not null and stood.product_lines > 1 then 'contract_and_products'
-        when stood.held_until is not null then 'contract'
-        when stood.product_lines > 1 then 'products'
+        when climbed.loyalty_quadrant <> 'spurious' then 'not_held'
+        when climbed.held_until is not null and climbed.product_lines > 1 then 'contract_and_products'
+        when climbed.held_until is not null then 'contract'
+        when climbed.product_lines > 1 then 'products'
         else 'habit'
     end as held_by,
-    stood.held_until,
-    cast(stood.held_until - stood.quarter_end as integer) as days_until_released,
-    stood.said_on,
-    stood.began_on,
-    stood.left_on
-from stood
-window by_time as (partition by stood.customer_key order by stood.quarter_number)
+    climbed.held_until,
+    cast(climbed.held_until - climbed.quarter_end as integer) as days_until_released,
+    climbed.said_on,
+    climbed.began_on,
+    climbed.left_on
+from climbed
+inner join ladder on climbed.customer_number = ladder.customer_number and climbed.quarter_number = ladder.quarter_number
+cross join newest_quarter

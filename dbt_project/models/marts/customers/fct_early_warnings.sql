@@ -94,14 +94,13 @@ silences as (
     where silent.customer_key is not null
 ),
 
--- A review names a contact without saying whose: a contact of more than one system names none.
+-- A review names a contact without saying whose; one whose contact is not known, or of more than one system, names nobody.
 weak as (
     select
         reviews.source,
         reviews.review_id,
         reviews.item,
-        reviews.contact_kind,
-        reviews.contact_id,
+        concat(case reviews.contact_kind when 'chat' then 'message' else reviews.contact_kind end, ':', reviews.contact_id) as chain_contact_id,
         reviews.score_share,
         reviews.reviewed_at,
         reviews.reviewed_on,
@@ -115,18 +114,17 @@ weak as (
             (reviews.item = rules.what and reviews.score_share <= rules.at_most)
             or (rules.what = 'fatal' and reviews.is_fatal)
         )
-    where reviews.is_in_base and reviews.contact_id is not null
+    where reviews.is_in_base and not reviews.is_orphan_contact
 ),
 
 reviewed as (
     select
-        contacts.contact_kind,
-        contacts.contact_id,
-        min(contacts.customer_key) as customer_key
-    from {{ ref('fct_contacts') }} as contacts
-    where contacts.contact_id in (select concat(case weak.contact_kind when 'chat' then 'message' else weak.contact_kind end, ':', weak.contact_id) from weak)
-    group by contacts.contact_kind, contacts.contact_id
-    having count(distinct contacts.source) = 1
+        chain.contact_id,
+        min(chain.customer_key) as customer_key
+    from {{ ref('int_contact_chain') }} as chain
+    where chain.contact_id in (select weak.chain_contact_id from weak)
+    group by chain.contact_id
+    having count(distinct chain.source) = 1
 ),
 
 reviews as (
@@ -143,8 +141,7 @@ reviews as (
         weak.reviewed_at as seen_at,
         weak.reviewed_on as seen_on
     from weak
-    inner join reviewed on concat(case weak.contact_kind when 'chat' then 'message' else weak.contact_kind end, ':', weak.contact_id) = reviewed.contact_id
-    where reviewed.customer_key is not null
+    inner join reviewed on weak.chain_contact_id = reviewed.contact_id
 ),
 
 pieces as (
