@@ -69,6 +69,7 @@ class Complaint:
     logged: bool = True
     weak: str = ""
     """Points of 20 for the attitude in a quality review on the day after."""
+    fatal: bool = False
 
 
 @dataclass(frozen=True)
@@ -135,6 +136,7 @@ WARNINGS: dict[str, tuple[Customer, set[tuple[object, ...]]]] = {
     "a_question": (Customer(complaints=(Complaint(HOUR, HOUR, topic="bill_dispute", kind="enquiry"),)), set()),
     "spam": (Customer(complaints=(Complaint(topic="bill_dispute", excluded="spam"),)), set()),
     "weak_at_ten": (Customer(complaints=(Complaint(HOUR, HOUR, weak="10"),)), {("2025-03-03", "no_kindness", "review", "attitude", 0.5, 1)}),
+    "fatal": (Customer(complaints=(Complaint(HOUR, HOUR, weak="20", fatal=True),)), {("2025-03-03", "no_kindness", "review", "fatal", None, 1)}),
     "weak_at_eleven": (Customer(complaints=(Complaint(HOUR, HOUR, weak="11"),)), set()),
     "silence": (Customer(complaints=(Complaint(HOUR),)), {("2025-03-16", "unanswered_complaint", "silence", "no_follow_up", None, 1)}),
 }  # fmt: skip
@@ -248,7 +250,8 @@ def _files() -> Files:
                 about = ["ticket", ticket] if complaint.about else ["relationship", ""]
                 files.add("commitments", f"W-{ticket}", "CALLBACK", "complaint", *about, f"K-{name}", _shanghai(at), done, complaint.result, done)  # fmt: skip
             if complaint.weak:
-                files.add("reviews", f"V-{ticket}", "attitude", "A1", "ticket", ticket, "A2", complaint.weak, "20", "no", _utc(at + DAY))  # fmt: skip
+                files.add("reviews", f"V-{ticket}", "attitude", "A1", "ticket", ticket, "A2", complaint.weak, "20", "yes" if complaint.fatal else "no", _utc(at + DAY))  # fmt: skip
+                files.add("reviews", f"V-{ticket}", "tone", "A1", "ticket", ticket, "A2", "20", "20", "yes" if complaint.fatal else "no", _utc(at + DAY))  # fmt: skip
     return files
 
 

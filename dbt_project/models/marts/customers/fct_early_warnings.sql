@@ -94,14 +94,15 @@ silences as (
     where silent.customer_key is not null
 ),
 
+-- A fatal error is one piece of evidence, however many items the review has.
 -- A review names a contact without saying whose; one whose contact is not known, or of more than one system, names nobody.
 weak as (
-    select
+    select distinct
         reviews.source,
         reviews.review_id,
-        reviews.item,
+        case when rules.what = 'fatal' then 'fatal' else reviews.item end as item,
         concat(case reviews.contact_kind when 'chat' then 'message' else reviews.contact_kind end, ':', reviews.contact_id) as chain_contact_id,
-        reviews.score_share,
+        case when rules.what <> 'fatal' then reviews.score_share end as score_share,
         reviews.reviewed_at,
         reviews.reviewed_on,
         rules.signal,
