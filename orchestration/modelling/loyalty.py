@@ -142,21 +142,24 @@ def satisfaction_effects(pairs: pl.DataFrame, *, minimum_base: int) -> pl.DataFr
         columns of `SCHEMA`, one row per outcome, segment kind and segment; effects for `POINTS` points of satisfaction, rounded to nine
         digits so that the order of the rows does not matter.
     """
-    ordered = pairs.sort("outcome", "customer_key", "quarter_number")
+    ordered = (
+        pairs.sort("outcome", "customer_key", "quarter_number")
+        .with_columns(pl.col("customer_key").rle_id().cast(pl.Int64).alias("customer"))
+        .drop("customer_key")
+    )
     rows: list[dict[str, object]] = []
     newest = int(ordered["quarter_number"].to_numpy().max()) if ordered.height else None
     for outcome, kind, segment, part in _segments(ordered):
-        customers = part["customer_key"].rank("dense").to_numpy().astype(np.int64)
         fit = (
             lagged_effect(
                 part["satisfaction"].to_numpy(),
                 part["level_before"].to_numpy(),
                 part["level_after"].to_numpy(),
                 part["quarter_number"].to_numpy(),
-                customers,
+                part["customer"].to_numpy(),
             )
             if part.height >= minimum_base
-            else LaggedFit(clusters=int(customers.max()), reason="below_minimum_base")
+            else LaggedFit(clusters=part["customer"].n_unique(), reason="below_minimum_base")
         )
         reach = None if fit.error is None else float(stdtrit(fit.clusters - 1, 0.975)) * fit.error
         rows.append(

@@ -64,6 +64,7 @@ select
     joined.product_line,
     joined.wave,
     joined.stated_score,
+    cast(cast(round(joined.stated_score) as integer) as varchar) as stated_answer,
     case
         when joined.stated_score >= 100 * {{ threshold('stated_stay') }} then 'will_stay'
         when joined.stated_score <= 100 * {{ threshold('stated_leave') }} then 'will_leave'
