@@ -89,11 +89,11 @@
     )
 {%- endmacro %}
 
-{#- Class of a monthly fee by seeds/fee_classes.csv. -#}
-{% macro fee_class(fee) -%}
+{#- Band of a number by seeds/customer_bands.csv. -#}
+{% macro customer_band(fact, number_sql) -%}
     (
-        select coalesce({{ last_value_of('f.fee_class', 'f.at_least') }}, 'unknown')
-        from {{ ref('fee_classes') }} as f
-        where f.at_least <= {{ fee }}
+        select coalesce({{ last_value_of('f.band', 'f.at_least') }}, 'unknown')
+        from {{ ref('customer_bands') }} as f
+        where f.fact = '{{ fact }}' and f.at_least <= {{ number_sql }}
     )
 {%- endmacro %}

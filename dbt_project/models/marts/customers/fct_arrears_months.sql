@@ -84,28 +84,38 @@ stock as (
         days.is_roll_final
     from open_pieces
     inner join numbered_days as days on open_pieces.source = days.source and open_pieces.stock_month = days.stock_month
+),
+
+summed as (
+    select
+        stock.source,
+        stock.org_unit_id,
+        {{ or_unknown('customers.customer_kind') }} as customer_kind,
+        {{ or_unknown('stock.product_line') }} as product_line,
+        stock.currency,
+        stock.currency = {{ main_currency() }} as is_main_currency,
+        here.bucket,
+        here.bucket_rank,
+        case when stock.next_days_late = -1 then 'settled' else after.bucket end as next_bucket,
+        case when stock.next_days_late = -1 then -1 else after.bucket_rank end as next_rank,
+        cast(count(*) filter (where stock.is_last_piece) as bigint) as items,
+        cast(sum(stock.amount) as decimal(18, 2)) as amount,
+        stock.is_month_end,
+        stock.is_known,
+        stock.is_roll_final,
+        stock.stock_on
+    from stock
+    inner join bucket_days as here on stock.days_late = here.days_late
+    left join bucket_days as after on stock.next_days_late = after.days_late
+    left join {{ ref('dim_customer_links') }} as links on stock.customer_source = links.source and stock.customer_id = links.customer_id
+    left join {{ ref('dim_customers') }} as customers on links.customer_key = customers.customer_key
+    group by all
 )
 
 select
-    stock.source,
-    stock.org_unit_id,
-    {{ or_unknown('customers.customer_kind') }} as customer_kind,
-    {{ or_unknown('stock.product_line') }} as product_line,
-    stock.currency,
-    stock.currency = {{ main_currency() }} as is_main_currency,
-    here.bucket,
-    here.bucket_rank,
-    case when stock.next_days_late = -1 then 'settled' else after.bucket end as next_bucket,
-    case when stock.next_days_late = -1 then -1 else after.bucket_rank end as next_rank,
-    cast(count(*) filter (where stock.is_last_piece) as bigint) as items,
-    cast(sum(stock.amount) as decimal(18, 2)) as amount,
-    stock.is_month_end,
-    stock.is_known,
-    stock.is_roll_final,
-    stock.stock_on
-from stock
-inner join bucket_days as here on stock.days_late = here.days_late
-left join bucket_days as after on stock.next_days_late = after.days_late
-left join {{ ref('dim_customer_links') }} as links on stock.customer_source = links.source and stock.customer_id = links.customer_id
-left join {{ ref('dim_customers') }} as customers on links.customer_key = customers.customer_key
-group by all
+    concat_ws(
+        '|', summed.stock_on, summed.source, coalesce(summed.org_unit_id, ''), summed.customer_kind, summed.product_line, summed.currency, summed.bucket,
+        coalesce(summed.next_bucket, '')
+    ) as arrears_month_id,
+    summed.*
+from summed

@@ -1,4 +1,5 @@
--- Stops of the service for arrears, and the complaints of the same customers in as many days before and after.
+-- Stops of the service for arrears, and the complaints of the same customers in as many days before it as from it on: what customers who do not pay complain of anyway
+-- stands on both sides.
 with windows as (
     select cast({{ threshold('stop_complaint_days') }} as integer) as days
 ),
@@ -34,14 +35,13 @@ counted as (
     select
         stops.source,
         stops.action_id,
-        count(*) filter (where complaints.created_on > stops.occurred_on) as after,
-        count(*) filter (where complaints.created_on < stops.occurred_on) as before,
-        count(*) filter (where complaints.created_on = stops.occurred_on) as same_day
+        count(*) filter (where complaints.created_on >= stops.occurred_on) as after,
+        count(*) filter (where complaints.created_on < stops.occurred_on) as before
     from stops
     inner join complaints
         on
             stops.customer_key = complaints.customer_key
-            and complaints.created_on between stops.occurred_on - stops.days and stops.occurred_on + stops.days
+            and complaints.created_on between stops.occurred_on - stops.days and stops.occurred_on + stops.days - 1
     group by stops.source, stops.action_id
 )
 
@@ -55,7 +55,7 @@ select
     stops.owed_amount,
     stops.is_nothing_owed as is_wrong,
     case when stops.is_final then cast(coalesce(counted.before, 0) as integer) end as complaints_before,
-    case when stops.is_final then cast(coalesce(counted.after, 0) + coalesce(counted.same_day, 0) as integer) end as complaints_after,
+    case when stops.is_final then cast(coalesce(counted.after, 0) as integer) end as complaints_after,
     stops.is_final,
     stops.occurred_at as stopped_at,
     stops.occurred_on as stopped_on

@@ -41,6 +41,12 @@ classes as (
         'fee_class' as class_kind,
         outcomes.fee_class as customer_class
     from outcomes
+    union all
+    select
+        outcomes.*,
+        'year' as class_kind,
+        cast(year(outcomes.offered_on) as varchar) as customer_class
+    from outcomes
 ),
 
 strata as (
@@ -169,7 +175,7 @@ select
     cast(coalesce(effects.cost, 0) as decimal(18, 2)) as cost_amount,
     round(case when effects.uplift > 0 then effects.uplift * effects.compared_treated end, 9) as saved,
     round(case when effects.uplift > 0 then cast(effects.compared_cost as double) / nullif(effects.uplift * effects.compared_treated, 0) end, 9) as cost_per_save,
-    round(case when effects.uplift > 0 and effects.uplift_high > 0 then cast(effects.compared_cost as double) / nullif(effects.uplift_high * effects.compared_treated, 0) end, 9) as cost_per_save_low,
+    round(case when effects.uplift_high > 0 then cast(effects.compared_cost as double) / nullif(effects.uplift_high * effects.compared_treated, 0) end, 9) as cost_per_save_low,
     round(case when effects.uplift_low > 0 then cast(effects.compared_cost as double) / nullif(effects.uplift_low * effects.compared_treated, 0) end, 9) as cost_per_save_high,
     least(coalesce(effects.compared_treated, 0), coalesce(effects.compared_held_out, 0)) < {{ threshold('keep_minimum_base') }} as is_small_base,
     effects.open_cases = 0 as is_final,

@@ -76,8 +76,8 @@ select
     actions.org_unit_id,
     actions.customer_kind,
     case
-        when judged.goal = 'keep' then {{ fee_class('fees.fee') }}
-        when judged.goal = 'win_back' then {{ fee_class('judged.last_fee') }}
+        when judged.goal = 'keep' then {{ customer_band('fee', 'fees.fee') }}
+        when judged.goal = 'win_back' then {{ customer_band('fee', 'judged.last_fee') }}
         else 'unknown'
     end as fee_class,
     case when actions.is_control then 'held_out' else 'treated' end as assignment,
