@@ -280,17 +280,23 @@ def plan_build(
             or (nodes[unique_id]["schema"], nodes[unique_id]["name"]) in present
         )
     }
-    left_out: dict[str, bool] = {}
+    settled: dict[str, bool] = {}
+
+    def is_settled(unique_id: str) -> bool:
+        """Neither it nor anything above it has to be built."""
+        if unique_id not in settled:
+            parents = [parent for parent in nodes[unique_id]["depends_on"].get("nodes", []) if parent in prints]
+            settled[unique_id] = unique_id in unchanged and all(is_settled(parent) for parent in parents)
+        return settled[unique_id]
 
     def is_left_out(unique_id: str) -> bool:
-        """What stands above is left out too: a result that is carried comes before all that are not."""
-        if unique_id not in left_out:
-            parents = [parent for parent in nodes[unique_id]["depends_on"].get("nodes", []) if parent in prints]
-            left_out[unique_id] = unique_id in unchanged and all(is_left_out(parent) for parent in parents)
-        return left_out[unique_id]
+        """A view shows what is below it whenever that was built: it need not be made again."""
+        is_view = nodes[unique_id]["config"].get("materialized") == "view"
+        return unique_id in unchanged if is_view else is_settled(unique_id)
 
-    chosen = tuple(sorted(nodes[unique_id]["name"] for unique_id in prints if not is_left_out(unique_id)))
-    carried = tuple(unchanged[unique_id] for unique_id in left_out if left_out[unique_id])
+    left_out = {unique_id for unique_id in prints if is_left_out(unique_id)}
+    chosen = tuple(sorted(nodes[unique_id]["name"] for unique_id in prints.keys() - left_out))
+    carried = tuple(unchanged[unique_id] for unique_id in sorted(left_out))
     return BuildPlan(None if not carried else chosen, carried, bases)
 
 

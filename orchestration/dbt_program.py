@@ -2,7 +2,7 @@
 
 A refresh that is killed must not leave a dbt behind that goes on writing to the warehouse without the home's lock.
 Run as `python -m orchestration.dbt_program <pid of the parent> <dbt arguments>`, or with `--wait <arguments of dbt parse>`: then it
-reads the project at once, and waits for one command as a line of JSON on its standard input: `{"arguments": […], "results": "file"}`.
+reads the project at once, and waits for one command as a line of JSON on its standard input: `{"arguments": […], "chosen": [names] or null for all, "results": "file"}`.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import signal
 import sys
 
 _PR_SET_PDEATHSIG = 1
+_CHOSEN = "csatlas_chosen"
 
 
 def _end_with(parent: int) -> None:
@@ -43,7 +44,15 @@ def _wait_and_run(parse: list[str]) -> bool:
         print(parsed.exception, flush=True)
         return False
     command = json.loads(line)
-    done = dbtRunner(manifest=parsed.result).invoke(command["arguments"])
+    arguments = command["arguments"]
+    if command["chosen"] is not None:
+        # One tag in place of some hundred names: dbt compares every name that it is given with every node that it has.
+        chosen = frozenset(command["chosen"])
+        for node in parsed.result.nodes.values():
+            if node.name in chosen:
+                node.tags.append(_CHOSEN)
+        arguments = [*arguments, "--select", f"tag:{_CHOSEN}", "--indirect-selection", "empty"]
+    done = dbtRunner(manifest=parsed.result).invoke(arguments)
     if isinstance(done.result, RunExecutionResult):
         done.result.write(command["results"])
     else:

@@ -201,8 +201,8 @@ def run_build(settings: Settings, plan: BuildPlan, *, full: bool, tell: Callable
         log.write_text("Nothing has changed; dbt was not started.\n", encoding="utf-8")
         results.write_text(json.dumps({"results": plan.carried}), encoding="utf-8")
         return log
-    selected = [] if plan.chosen is None else ["--select", *plan.chosen, "--indirect-selection", "empty"]
-    arguments = [*_QUIETLY, "build", *dbt_flags(settings), *selected, *(["--full-refresh"] if full else [])]
+    arguments = [*_QUIETLY, "build", *dbt_flags(settings), *(["--full-refresh"] if full else [])]
+    command = {"arguments": arguments, "chosen": plan.chosen, "results": str(results)}
     waiting = _waiting.get(settings.home)
     if waiting is not None and (waiting.process.poll() is not None or waiting.digest != project_digest(settings)):
         cool_down(settings)
@@ -210,7 +210,7 @@ def run_build(settings: Settings, plan: BuildPlan, *, full: bool, tell: Callable
     with log.open("w", encoding="utf-8", buffering=1) as file, _waiting.pop(settings.home).process as process:
         assert process.stdin is not None and process.stdout is not None
         try:
-            print(json.dumps({"arguments": arguments, "results": str(results)}), file=process.stdin, flush=True)
+            print(json.dumps(command), file=process.stdin, flush=True)
             for line in process.stdout:
                 file.write(line)
                 done = re.search(r"(\d+) of (\d+) (?:OK|PASS|FAIL|ERROR|WARN|SKIP)\b", line)

@@ -6,6 +6,7 @@ views and helper models between them are dbt's own matter; its lineage has them 
 
 import json
 from collections.abc import Iterator, Mapping
+from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 
@@ -104,12 +105,18 @@ def _results(settings: Settings, manifest: Mapping[str, Any]) -> Iterator[dg.Mat
     """What became of each asset and check of a build that passed the gate."""
     nodes, shown = manifest["nodes"], shown_nodes(manifest)
     counts = _row_counts(settings)
-    # What is carried over, then the order of completion: Dagster wants what stands above first.
-    for result in json.loads((settings.dbt_target / "run_results.json").read_text(encoding="utf-8"))["results"]:
-        node = nodes.get(result["unique_id"])
-        if node is None:
+    results = {
+        result["unique_id"]: result
+        for result in json.loads((settings.dbt_target / "run_results.json").read_text(encoding="utf-8"))["results"]
+    }
+    # Dagster wants what stands above first.
+    above = {unique_id: node["depends_on"].get("nodes", []) for unique_id, node in nodes.items()}
+    for unique_id in TopologicalSorter(above).static_order():
+        result = results.get(unique_id)
+        if result is None or unique_id not in nodes:
             continue
-        if result["unique_id"] in shown:
+        node = nodes[unique_id]
+        if unique_id in shown:
             key = asset_key(node)
             yield dg.MaterializeResult(
                 asset_key=key,
