@@ -1,4 +1,4 @@
--- A bill is what an account was charged in a calendar month. One-off orders (devices) and what was given back are not in it.
+-- A bill is what an account was charged in a calendar month. One-off orders (devices) and what was given back are not in it. Earlier ones count for twelve months.
 with charged as (
     select
         transactions.source,
@@ -37,5 +37,5 @@ from monthly
 window before_it as (
     partition by monthly.source, monthly.account_id, monthly.currency
     order by {{ month_number('monthly.bill_month') }}
-    range between (select cast({{ threshold('bill_shock_months') }} as integer)) preceding and 1 preceding
+    range between 12 preceding and 1 preceding
 )

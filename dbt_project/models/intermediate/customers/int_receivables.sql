@@ -36,11 +36,19 @@ billing_kinds as (
     group by used.source, used.transaction_kind
 ),
 
+charging as (
+    select distinct source
+    from billing_kinds
+    where transaction_kind = 'charge'
+),
+
 billed as (
-    select * from billing_kinds as kinds
-    where
-        kinds.transaction_kind <> 'invoice'
-        or kinds.source not in (select other.source from billing_kinds as other where other.transaction_kind = 'charge')
+    select
+        kinds.source,
+        kinds.transaction_kind
+    from billing_kinds as kinds
+    left join charging on kinds.source = charging.source
+    where kinds.transaction_kind <> 'invoice' or charging.source is null
 ),
 
 -- A payment that the bank took back is owed again from that day on.
@@ -108,6 +116,15 @@ named_pieces as (
     where named.covered_before < named.owed
 ),
 
+named_sums as (
+    select
+        named_pieces.source,
+        named_pieces.transaction_id,
+        sum(named_pieces.amount) as settled
+    from named_pieces
+    group by named_pieces.source, named_pieces.transaction_id
+),
+
 -- What is left to be settled after the first step.
 left_open as (
     select
@@ -118,17 +135,10 @@ left_open as (
         items.due_on,
         items.paid_on,
         items.occurred_on,
-        items.owed - coalesce(pieces.settled, 0) as amount
+        items.owed - coalesce(named_sums.settled, 0) as amount
     from items
-    left join (
-        select
-            p.source,
-            p.transaction_id,
-            sum(p.amount) as settled
-        from named_pieces as p
-        group by p.source, p.transaction_id
-    ) as pieces on items.source = pieces.source and items.transaction_id = pieces.transaction_id
-    where items.owed > coalesce(pieces.settled, 0)
+    left join named_sums on items.source = named_sums.source and items.transaction_id = named_sums.transaction_id
+    where items.owed > coalesce(named_sums.settled, 0)
 ),
 
 said_pieces as (
@@ -234,7 +244,7 @@ laid as (
 oldest_pieces as (
     select
         laid.source,
-        laid.item.transaction_id as transaction_id,
+        laid.item.transaction_id,
         greatest(laid.paid_on, laid.item.occurred_on) as settled_on,
         'oldest_first' as settled_by,
         sum(laid.amount) as amount
@@ -251,23 +261,25 @@ settled as (
     select * from oldest_pieces
 ),
 
+settled_sums as (
+    select
+        settled.source,
+        settled.transaction_id,
+        sum(settled.amount) as settled
+    from settled
+    group by settled.source, settled.transaction_id
+),
+
 open_pieces as (
     select
         items.source,
         items.transaction_id,
         cast(null as date) as settled_on,
         cast(null as varchar) as settled_by,
-        items.owed - coalesce(sums.settled, 0) as amount
+        items.owed - coalesce(settled_sums.settled, 0) as amount
     from items
-    left join (
-        select
-            s.source,
-            s.transaction_id,
-            sum(s.amount) as settled
-        from settled as s
-        group by s.source, s.transaction_id
-    ) as sums on items.source = sums.source and items.transaction_id = sums.transaction_id
-    where items.owed > coalesce(sums.settled, 0)
+    left join settled_sums on items.source = settled_sums.source and items.transaction_id = settled_sums.transaction_id
+    where items.owed > coalesce(settled_sums.settled, 0)
 ),
 
 pieces as (
@@ -279,8 +291,8 @@ pieces as (
 select
     items.source,
     items.transaction_id,
-    row_number() over (partition by pieces.source, pieces.transaction_id order by pieces.settled_on nulls last, pieces.settled_by, pieces.amount) as piece_number,
-    row_number() over (partition by pieces.source, pieces.transaction_id order by pieces.settled_on desc nulls first, pieces.settled_by desc, pieces.amount desc) = 1 as is_last_piece,
+    row_number() over charge as piece_number,
+    row_number() over charge = count(*) over (partition by pieces.source, pieces.transaction_id) as is_last_piece,
     items.debtor,
     items.customer_source,
     items.customer_id,
@@ -296,3 +308,4 @@ select
     pieces.settled_on
 from pieces
 inner join items on pieces.source = items.source and pieces.transaction_id = items.transaction_id
+window charge as (partition by pieces.source, pieces.transaction_id order by pieces.settled_on nulls last, pieces.settled_by, pieces.amount)

@@ -7,7 +7,7 @@ with bills as (
 candidates as (
     select
         bills.*,
-        cast(bills.bill_month - to_months(cast({{ threshold('bill_shock_months') }} as integer)) as date) as first_month
+        cast({{ months_before('bills.bill_month', 12) }} as date) as first_month
     from bills
     where
         bills.amount >= {{ threshold('bill_shock_factor') }} * bills.smallest_before
@@ -29,7 +29,7 @@ judged as (
             candidates.source = earlier.source
             and candidates.account_id = earlier.account_id
             and candidates.currency = earlier.currency
-            and earlier.bill_month >= candidates.first_month
+            and candidates.first_month <= earlier.bill_month
             and candidates.bill_month > earlier.bill_month
     group by candidates.source, candidates.account_id, candidates.currency, candidates.bill_month
 )

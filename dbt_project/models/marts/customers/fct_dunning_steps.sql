@@ -31,7 +31,9 @@ sums as (
         steps.action_id,
         sum(pieces.amount) as owed,
         sum(pieces.amount) filter (where pieces.settled_on <= steps.window_until) as collected,
-        sum(pieces.amount) filter (where pieces.settled_on <= steps.window_until and (steps.next_step_on is null or pieces.settled_on < steps.next_step_on)) as collected_before_next,
+        sum(pieces.amount) filter (
+            where pieces.settled_on <= steps.window_until and (steps.next_step_on is null or pieces.settled_on < steps.next_step_on)
+        ) as collected_before_next,
         min(pieces.due_on) as oldest_due_on
     from steps
     inner join {{ ref('int_receivables') }} as pieces
@@ -39,7 +41,7 @@ sums as (
             steps.account_source = pieces.source
             and steps.debtor = pieces.debtor
             and steps.occurred_on > pieces.due_on
-            and (pieces.settled_on is null or pieces.settled_on >= steps.occurred_on)
+            and (pieces.settled_on is null or steps.occurred_on <= pieces.settled_on)
     where pieces.currency = {{ main_currency() }}
     group by steps.source, steps.action_id
 )

@@ -74,7 +74,7 @@ served as (
     from periods
     cross join until_day
     inner join {{ ref('int_customer_lifetimes') }} as lifetimes
-        on lifetimes.started_on <= least(periods.last_on, until_day.until) and (lifetimes.ended_on is null or lifetimes.ended_on >= periods.first_on)
+        on lifetimes.started_on <= least(periods.last_on, until_day.until) and (lifetimes.ended_on is null or periods.first_on <= lifetimes.ended_on)
     group by periods.period
 ),
 

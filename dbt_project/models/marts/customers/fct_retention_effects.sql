@@ -124,7 +124,8 @@ pooled as (
             (power(strata.n1, 2) * strata.b - power(strata.n0, 2) * strata.a + strata.n1 * strata.n0 * (strata.n0 - strata.n1) / 2)
             / nullif(power(strata.n1 + strata.n0, 2), 0)
         ) filter (where strata.n1 > 0 and strata.n0 > 0) as p_sum,
-        sum((strata.a * (strata.n0 - strata.b) + strata.b * (strata.n1 - strata.a)) / nullif(2 * (strata.n1 + strata.n0), 0)) filter (where strata.n1 > 0 and strata.n0 > 0) as q_sum
+        sum((strata.a * (strata.n0 - strata.b) + strata.b * (strata.n1 - strata.a)) / nullif(2 * (strata.n1 + strata.n0), 0))
+            filter (where strata.n1 > 0 and strata.n0 > 0) as q_sum
     from strata
     group by strata.action_kind, strata.goal, strata.horizon, strata.class_kind, strata.customer_class
 ),

@@ -15,7 +15,7 @@ actions as (
 
 known as (
     select * from actions
-    where actions.customer_key is not null
+    where customer_key is not null
 ),
 
 placed as (
