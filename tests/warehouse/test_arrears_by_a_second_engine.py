@@ -110,16 +110,17 @@ def _bucket(late: int) -> str:
 
 def test_every_stock_and_every_roll_agrees(marts: duckdb.DuckDBPyConnection, moves: pl.DataFrame) -> None:
     pieces = _settled(moves)
-    last = moves["occurred_on"].max()
-    assert isinstance(last, date)
-    ends = [day for day in (date(2026, 1, 1) + timedelta(n) for n in range(273)) if (day + timedelta(1)).day == 1]
+    first, last = moves["occurred_on"].min(), moves["occurred_on"].max()
+    assert isinstance(first, date) and isinstance(last, date)
+    days = (first + timedelta(n) for n in range((last - first).days + 1))
+    ends = [day for day in days if (day + timedelta(1)).day == 1]
     expected: dict[tuple[date, str, str | None], int] = {}
     for end, after in zip(ends, [*ends[1:], None], strict=True):
         for charged, due, settled, cents in pieces:
             if charged > end or (settled is not None and settled <= end):
                 continue
             state = None
-            if after is not None and after <= last:
+            if after is not None:
                 state = "settled" if settled is not None and settled <= after else _bucket((after - due).days)
             key = (end, _bucket((end - due).days), state)
             expected[key] = expected.get(key, 0) + int(cents)
@@ -152,7 +153,8 @@ def test_double_charges_are_the_planted_ones(marts: duckdb.DuckDBPyConnection, m
     assert set(found["double_kind"]) == {"same_contract"}
     # Of each pair one is the planted row, and each planted row is in a pair.
     assert {name for pair in pairs for name in pair} >= set(twice["transaction_id"])
-    assert found.height == twice.height > 10
+    # Beyond them a call charge may have the very amount of the fee.
+    assert 0 <= found.height - twice.height <= 2 and twice.height > 10
 
 
 def test_shocks_agree_with_a_median_of_all_bills(marts: duckdb.DuckDBPyConnection, moves: pl.DataFrame) -> None:
@@ -166,7 +168,7 @@ def test_shocks_agree_with_a_median_of_all_bills(marts: duckdb.DuckDBPyConnectio
     for (account,), group in bills.group_by("account_id"):
         rows = group.rows()
         for place, (_, month, amount) in enumerate(rows):
-            before = sorted(row[2] for row in rows[:place])
+            before = sorted(row[2] for row in rows[:place] if row[1] >= month.replace(year=month.year - 1))
             if len(before) < 3:
                 continue
             middle = (before[(len(before) - 1) // 2] + before[len(before) // 2]) / 2
