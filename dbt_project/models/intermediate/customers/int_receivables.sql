@@ -82,7 +82,7 @@ credits as (
         or (billed.source is not null and used.amount < 0)
 ),
 
-named as (
+named_credits as (
     select
         credits.source,
         credits.transaction_id as credit_id,
@@ -92,17 +92,40 @@ named as (
         credits.occurred_on as credit_on,
         items.transaction_id,
         items.owed,
-        items.occurred_on as item_on,
+        items.occurred_on as item_on
+    from credits
+    inner join items on credits.source = items.source and credits.settles_id = items.transaction_id and credits.currency = items.currency
+),
+
+-- Most charges are named once and paid in one piece; only the others are put in an order.
+named_often as (
+    select
+        named_credits.source,
+        named_credits.transaction_id
+    from named_credits
+    group by named_credits.source, named_credits.transaction_id
+    having count(*) > 1
+),
+
+named as (
+    select
+        named_credits.*,
+        0 as covered_before
+    from named_credits
+    anti join named_often on named_credits.source = named_often.source and named_credits.transaction_id = named_often.transaction_id
+    union all
+    select
+        named_credits.*,
         coalesce(
-            sum(credits.amount) over (
-                partition by credits.source, items.transaction_id
-                order by credits.occurred_on, credits.transaction_id
+            sum(named_credits.amount) over (
+                partition by named_credits.source, named_credits.transaction_id
+                order by named_credits.credit_on, named_credits.credit_id
                 rows between unbounded preceding and 1 preceding
             ),
             0
         ) as covered_before
-    from credits
-    inner join items on credits.source = items.source and credits.settles_id = items.transaction_id and credits.currency = items.currency
+    from named_credits
+    semi join named_often on named_credits.source = named_often.source and named_credits.transaction_id = named_often.transaction_id
 ),
 
 named_pieces as (
@@ -265,47 +288,71 @@ settled_sums as (
     select
         settled.source,
         settled.transaction_id,
-        sum(settled.amount) as settled
+        sum(settled.amount) as settled,
+        count(*) as pieces
     from settled
     group by settled.source, settled.transaction_id
 ),
 
-open_pieces as (
+charges as (
     select
-        items.source,
-        items.transaction_id,
-        cast(null as date) as settled_on,
-        cast(null as varchar) as settled_by,
-        items.owed - coalesce(settled_sums.settled, 0) as amount
+        {{ columns_without('items', ['amount', 'paid_on']) }},
+        items.owed - coalesce(settled_sums.settled, 0) as rest,
+        coalesce(settled_sums.pieces, 0) + case when items.owed > coalesce(settled_sums.settled, 0) then 1 else 0 end as pieces
     from items
     left join settled_sums on items.source = settled_sums.source and items.transaction_id = settled_sums.transaction_id
-    where items.owed > coalesce(settled_sums.settled, 0)
 ),
 
 pieces as (
-    select * from settled
+    select
+        charges.*,
+        settled.settled_on,
+        settled.settled_by,
+        settled.amount
+    from charges
+    inner join settled on charges.source = settled.source and charges.transaction_id = settled.transaction_id
     union all
-    select * from open_pieces
+    select
+        charges.*,
+        cast(null as date) as settled_on,
+        cast(null as varchar) as settled_by,
+        charges.rest as amount
+    from charges
+    where charges.rest > 0
+),
+
+placed as (
+    select
+        pieces.*,
+        1 as piece_number
+    from pieces
+    where pieces.pieces = 1
+    union all
+    select
+        pieces.*,
+        row_number() over (
+            partition by pieces.source, pieces.transaction_id order by pieces.settled_on nulls last, pieces.settled_by, pieces.amount
+        ) as piece_number
+    from pieces
+    where pieces.pieces > 1
 )
 
 select
-    items.source,
-    items.transaction_id,
-    row_number() over charge as piece_number,
-    row_number() over charge = count(*) over (partition by pieces.source, pieces.transaction_id) as is_last_piece,
-    items.debtor,
-    items.customer_source,
-    items.customer_id,
-    items.subscription_id,
-    items.org_unit_id,
-    items.product_line,
-    items.transaction_kind,
-    items.currency,
-    cast(pieces.amount as decimal(18, 2)) as amount,
-    pieces.settled_by,
-    items.occurred_on,
-    items.due_on,
-    pieces.settled_on
-from pieces
-inner join items on pieces.source = items.source and pieces.transaction_id = items.transaction_id
-window charge as (partition by pieces.source, pieces.transaction_id order by pieces.settled_on nulls last, pieces.settled_by, pieces.amount)
+    placed.source,
+    placed.transaction_id,
+    placed.piece_number,
+    placed.piece_number = placed.pieces as is_last_piece,
+    placed.debtor,
+    placed.customer_source,
+    placed.customer_id,
+    placed.subscription_id,
+    placed.org_unit_id,
+    placed.product_line,
+    placed.transaction_kind,
+    placed.currency,
+    cast(placed.amount as decimal(18, 2)) as amount,
+    placed.settled_by,
+    placed.occurred_on,
+    placed.due_on,
+    placed.settled_on
+from placed
