@@ -1032,6 +1032,8 @@ def draw_check(
 
 def main() -> None:
     """Entry of the `csatlas` script: a disk or folder that refuses is told in words, like everything else."""
+    # DuckDB asks for pandas with every value that it is given, and finding it takes a second; no command uses it.
+    sys.modules.setdefault("pandas", None)  # type: ignore[arg-type]
     try:
         app()
     except BrokenPipeError:
