@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import random
+import shutil
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
@@ -481,13 +482,13 @@ def test_the_metrics_add_up_the_rows(marts: duckdb.DuckDBPyConnection, snapshot:
     assert found["arrears_receivables"].value == pytest.approx(float(everything))
     assert found["arrears_share"].value == pytest.approx(float(overdue / everything))
     assert found["arrears_roll_rate"].value == pytest.approx(float(rolled / everything))
-    assert 0 < rolled < overdue < everything
+    assert 0 < rolled < everything and 0 < overdue < everything
 
 
-def test_a_later_payment_restates_and_incremental_is_full(
-    project: ShopProject,
-) -> None:
-    project.deliver(
+def test_a_later_payment_restates_and_incremental_is_full(project: ShopProject, tmp_path: Path) -> None:
+    one, other = (ShopProject(project.root, tmp_path / name, project.sources) for name in ("one", "other"))
+    shutil.copytree(project.home, one.home, symlinks=True)
+    one.deliver(
         "payments_20260712.csv",
         _csv(
             "payment_no,account_no,party_no,charge_no,method,amount,currency,paid_at,bank_reference",
@@ -495,15 +496,14 @@ def test_a_later_payment_restates_and_incremental_is_full(
         ),
         source="billing",
     )
-    project.load("load-2")
-    project.build()
-    other = ShopProject(project.root, project.home.parent / "full", project.sources)
+    one.load("load-2")
+    one.build()
     other.home.mkdir()
-    (other.home / "raw.duckdb").write_bytes(project.settings.raw_path.read_bytes())
+    shutil.copyfile(one.settings.raw_path, other.settings.raw_path)
     other.build(full=True)
-    assert differences(project, other) == {}
-    with opened(project) as connection:
-        (settled,) = connection.execute(
+    assert differences(one, other) == {}
+    with opened(one) as connection:
+        settled = connection.execute(
             "select settled_on from warehouse.intermediate.int_receivables where transaction_id = 'device/1'"
         ).fetchall()
-    assert settled == (_d(3, 25),)
+    assert settled == [(_d(3, 25),)]

@@ -85,6 +85,7 @@ EFFECTS = {
     "NEW": (70, 56, 80, 48, 10.0),
     "SMALL": (10, 9, 10, 8, 30.0),
     "HARM": (10, 5, 12, 11, 10.0),
+    "MAYBE": (10, 6, 10, 8, 10.0),
     "ALONE": (6, 5, 0, 0, 10.0),
 }
 WINNING = {"2026-01-01": "3000.00", "2026-03-01": "2000.00"}
@@ -215,7 +216,7 @@ def _newcombe(a: int, n1: int, b: int, n0: int) -> tuple[float, float]:
     return p1 - p0 - sqrt((p1 - l1) ** 2 + (u0 - p0) ** 2), p1 - p0 + sqrt((u1 - p1) ** 2 + (p0 - l0) ** 2)
 
 
-@pytest.mark.parametrize("campaign", ["NEW", "SMALL", "HARM"])
+@pytest.mark.parametrize("campaign", ["NEW", "SMALL", "HARM", "MAYBE"])
 def test_uplift_of_one_campaign(marts: duckdb.DuckDBPyConnection, campaign: str) -> None:
     n1, a, n0, b, cost = EFFECTS[campaign]
     (row,) = (
@@ -235,7 +236,7 @@ def test_uplift_of_one_campaign(marts: duckdb.DuckDBPyConnection, campaign: str)
         assert row["cost_per_save"] == pytest.approx(cost * n1 / (uplift * n1))
     else:
         assert row["cost_per_save"] is None and row["saved"] is None
-    assert row["cost_per_save_low"] == pytest.approx(cost / high, rel=1e-5)
+    assert row["cost_per_save_low"] == (pytest.approx(cost / high, rel=1e-5) if high > 0 else None)
     assert row["cost_per_save_high"] == (pytest.approx(cost / low, rel=1e-5) if low > 0 else None)
 
 
@@ -253,9 +254,9 @@ def test_campaigns_together_are_compared_each_in_itself(marts: duckdb.DuckDBPyCo
         "select treated, treated_reached, held_out, held_out_reached from fct_retention_effects where action_kind = 'offer' and goal = 'keep' and horizon = 'long'"
         " and class_kind = 'all' and campaign_id <> 'all'"
     ).fetchall()
-    assert len(strata) == 5
+    assert len(strata) == 6
     both = [row for row in strata if row[0] and row[2]]
-    assert len(both) == 3
+    assert len(both) == 4
     weight = sum(n1 * n0 / (n1 + n0) for n1, _, n0, _ in both)
     uplift = sum((a * n0 - b * n1) / (n1 + n0) for n1, a, n0, b in both) / weight
     p = sum((n1**2 * b - n0**2 * a + n1 * n0 * (n0 - n1) / 2) / (n1 + n0) ** 2 for n1, a, n0, b in both)
@@ -268,7 +269,7 @@ def test_campaigns_together_are_compared_each_in_itself(marts: duckdb.DuckDBPyCo
         .pl()
         .to_dicts()
     )
-    assert row["uplift"] == pytest.approx(uplift) and row["campaigns"] == 3
+    assert row["uplift"] == pytest.approx(uplift) and row["campaigns"] == 4
     assert row["uplift_low"] == pytest.approx(uplift - 1.959964 * error)
     assert row["uplift_high"] == pytest.approx(uplift + 1.959964 * error)
     assert row["open_cases"] == 1 and not row["is_final"]

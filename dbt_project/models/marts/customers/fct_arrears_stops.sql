@@ -21,9 +21,9 @@ known_span as (
 
 stops as (
     select
-        steps.*,
+        {{ columns_without('steps', ['is_final']) }},
         windows.days,
-        coalesce(steps.occurred_on - windows.days >= known_span.first_on and steps.occurred_on + windows.days <= known_span.last_on, false)
+        coalesce(steps.occurred_on - windows.days >= known_span.first_on and steps.occurred_on + windows.days - 1 <= known_span.last_on, false)
         and steps.customer_key is not null as is_final
     from {{ ref('fct_dunning_steps') }} as steps
     cross join windows
