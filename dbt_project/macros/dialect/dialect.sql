@@ -213,3 +213,6 @@
 {% macro months_before(day, number_sql) -%} {{ day }} - to_months({{ number_sql }}) {%- endmacro %}
 
 {% macro months_between(first_day, last_day) -%} datediff('month', {{ first_day }}, {{ last_day }}) {%- endmacro %}
+
+{#- A whole number of 64 bits from a text, the same in every version and on every machine; as good as drawn by lot. -#}
+{% macro lot_of(text_sql) -%} md5_number_lower({{ text_sql }}) {%- endmacro %}
