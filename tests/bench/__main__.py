@@ -1,4 +1,4 @@
-"""`python -m tests.bench [loading] [refresh] [serving] [contacts] [satisfaction] [drivers] [weights] [control] [identity] [churn] [tiers] [risk] [scale] [--rows N] …`: measure, print JSON.
+"""`python -m tests.bench [loading] [refresh] [serving] [contacts] [satisfaction] [drivers] [weights] [control] [identity] [churn] [tiers] [risk] [arrears] [scale] [--rows N] …`: measure, print JSON.
 
 A measurement runs in a process of its own, so that its peak memory is its own. Baselines are measured in the same run, on the same
 machine, right before: a ratio says more than seconds.
@@ -35,6 +35,7 @@ from orchestration.settings import PROJECT_ROOT, Settings
 from orchestration.sources.declarations import load_declarations
 from orchestration.sources.files import load_inbox
 from tests.bench.churn import measure_churn
+from tests.bench.arrears import measure_arrears
 from tests.bench.contacts import measure_contacts
 from tests.bench.control import measure_control
 from tests.bench.drivers import measure_drivers
@@ -320,10 +321,13 @@ def main() -> None:
     parser.add_argument(
         "names",
         nargs="*",
-        help="loading, refresh, serving, contacts, satisfaction, drivers, weights, control, identity, churn, tiers, risk, scale; default: loading refresh serving",
+        help="loading, refresh, serving, contacts, satisfaction, drivers, weights, control, identity, churn, tiers, risk, arrears, scale; default: loading refresh serving",
     )
     parser.add_argument("--rows", type=int, default=5_000_000, help="rows of the call file")
     parser.add_argument("--answers", type=int, default=5_000_000, help="survey answers in `drivers` and `weights`")
+    parser.add_argument(
+        "--customers", type=int, default=500_000, help="customers in `arrears`, twelve transactions each"
+    )
     parser.add_argument("--calls", type=int, default=10_000_000, help="calls of the company in `scale`")
     parser.add_argument("--tickets", type=int, default=1_000_000, help="tickets of the company in `scale`")
     parser.add_argument("--customers", type=int, default=5_000_000, help="customers of the benches of customers")
@@ -352,6 +356,8 @@ def main() -> None:
             print(json.dumps(measure_risk(Path(rest[0]), int(rest[1]))))
         elif name == "churn":
             print(json.dumps(measure_churn(Path(rest[0]), int(rest[1]), int(rest[2]))))
+        elif name == "arrears":
+            print(json.dumps(measure_arrears(Path(rest[0]), int(rest[1]))))
         elif name == "control":
             print(json.dumps(measure_control()))
         elif name == "identity":
@@ -397,6 +403,9 @@ def main() -> None:
     if "tiers" in names:
         with tempfile.TemporaryDirectory() as folder:
             found["tiers"] = _in_a_process("tiers", folder, str(chosen.customers), str(chosen.transactions))
+    if "arrears" in names:
+        with tempfile.TemporaryDirectory() as folder:
+            found["arrears"] = _in_a_process("arrears", folder, str(chosen.customers))
     if "scale" in names:
         customers = max(5_000, chosen.calls // 60)
         found["scale"] = measure_refresh(
