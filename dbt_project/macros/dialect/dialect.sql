@@ -238,6 +238,7 @@
 {% macro any_is_listed(values_text, list_text) -%}
     coalesce(list_has_any(string_split({{ values_text }}, ';'), string_split(replace({{ list_text }}, ' ', ''), ';')), false)
 {%- endmacro %}
+
 {#- Months since January 1970 as a whole number, and the first day of a month from it. -#}
 {% macro month_number(day) -%} cast(12 * (year({{ day }}) - 1970) + month({{ day }}) - 1 as integer) {%- endmacro %}
 

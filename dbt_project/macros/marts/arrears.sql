@@ -72,9 +72,6 @@
     )
 {%- endmacro %}
 
-{#- Number of a month, so that months can be counted. -#}
-{% macro month_number(day) -%} cast(year({{ day }}) * 12 + month({{ day }}) as integer) {%- endmacro %}
-
 {#- Last day up to which contracts are known: the newest payment, charge or action. Begins and ends of contracts may lie ahead of it. -#}
 {% macro contracts_known_until() -%}
     (
