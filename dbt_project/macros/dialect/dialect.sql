@@ -214,6 +214,9 @@
 
 {% macro months_between(first_day, last_day) -%} datediff('month', {{ first_day }}, {{ last_day }}) {%- endmacro %}
 
+{#- A whole number of 64 bits from a text, the same in every version and on every machine; as good as drawn by lot. -#}
+{% macro lot_of(text_sql) -%} md5_number_lower({{ text_sql }}) {%- endmacro %}
+
 {#- Day of a delivery: the first eight digits of its text, or null where they are no day. -#}
 {% macro delivery_day(delivery) -%}
     cast(try_strptime(left(regexp_replace({{ delivery }}, '[^0-9]', '', 'g'), 8), '%Y%m%d') as date)
