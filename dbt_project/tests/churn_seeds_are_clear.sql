@@ -1,5 +1,6 @@
 -- What these seeds say must have one meaning: a slip would give departures another type or cause, and nobody would see it.
-{% set kinds = "'end_reason', 'tickets', 'unsolved_tickets', 'uncoded_tickets', 'resolution_codes', 'dunning', 'arrears', 'broken_promises', 'unhappy_answers', 'operational_events', 'contract_term'" %}
+{% set ticket_kinds = "'tickets', 'unsolved_tickets', 'uncoded_tickets', 'resolution_codes'" %}
+{% set kinds = ticket_kinds ~ ", 'end_reason', 'dunning', 'arrears', 'broken_promises', 'unhappy_answers', 'operational_events', 'contract_term'" %}
 select
     'churn_rules' as seed,
     concat(r.rule_order, ' ', r.evidence) as named
