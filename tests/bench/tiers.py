@@ -40,6 +40,7 @@ def _dbt(settings: Settings, *arguments: str) -> dict[str, Any]:
     took = {result["unique_id"].split(".")[2]: float(result["execution_time"]) for result in results["results"]}
     return {
         "seconds": round(results["elapsed_time"], 1),
+        "processor_seconds": round(usage.ru_utime + usage.ru_stime, 1),
         "peak_megabytes": usage.ru_maxrss // 1024,
         "slowest": {name: round(took[name], 1) for name in sorted(took, key=lambda name: -took[name])[:8]},
     }

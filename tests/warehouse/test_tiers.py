@@ -80,9 +80,9 @@ def _files(project: ShopProject) -> None:
     for who, amount in PERSONS.items():
         parties.append(f"{who};P;{who};;;;;01.01.2020;2026-01-01T00:00:00Z")
         charge(who, 1, str(amount))
-    for who, amount in ENTERPRISES.items():
+    for who, first in ENTERPRISES.items():
         parties.append(f"{who};E;{who};;;;;01.01.2020;2026-01-01T00:00:00Z")
-        charge(who, 1, str(amount))
+        charge(who, 1, str(first))
         charge(who, 2, str(TIED[who]))
     for who, months in HOUSEHOLDS.items():
         parties.append(f"{who};H;{who};;;;;01.01.2020;2026-01-01T00:00:00Z")

@@ -247,3 +247,6 @@
 
 {#- One row per whole number from one to another, both included; stands in a select list. -#}
 {% macro each_number(first, last) -%} cast(unnest(generate_series({{ first }}, {{ last }})) as integer) {%- endmacro %}
+
+{#- How often a whole number goes into another one that is not negative. -#}
+{% macro whole_quotient(number_sql, by_sql) -%} ({{ number_sql }}) // {{ by_sql }} {%- endmacro %}

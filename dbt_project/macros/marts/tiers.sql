@@ -150,12 +150,15 @@
 {% macro join_customer_tier(key, day) -%}
     left join (
         select
-            tiers.customer_key as tier_customer_key,
-            tiers.grade as tier_grade,
-            tiers.valid_from as tier_from,
-            coalesce(tiers.valid_to, date '9999-12-31') as tier_to
-        from {{ ref('fct_customer_tiers') }} as tiers
-        where tiers.is_default_scheme
+            numbers.customer_key as tier_customer_key,
+            grades.grade as tier_grade,
+            began.valid_from as tier_from,
+            coalesce(ended.valid_from, date '9999-12-31') as tier_to
+        from {{ ref('int_customer_tier_changes') }} as changes
+        inner join {{ ref('tier_schemes') }} as grades on changes.scheme = grades.scheme and changes.grade_rank = grades.grade_rank and grades.is_default
+        inner join {{ ref('int_customer_numbers') }} as numbers on changes.customer_number = numbers.customer_number
+        inner join {{ ref('int_tier_months') }} as began on changes.position = began.position
+        left join {{ ref('int_tier_months') }} as ended on changes.until_position = ended.position
     ) as customer_tiers
         on {{ key }} = customer_tiers.tier_customer_key and {{ day }} >= customer_tiers.tier_from and {{ day }} < customer_tiers.tier_to
 {%- endmacro %}

@@ -140,7 +140,7 @@ service as (
         on days.contact_kind = own.contact_kind and days.channel = own.channel and days.handled_on >= own.valid_from and days.handled_on < own.valid_to
     left join service_rates as every
         on days.contact_kind = every.contact_kind and every.channel = '*' and days.handled_on >= every.valid_from and days.handled_on < every.valid_to
-    group by 1, 2
+    group by numbers.customer_number, {{ month_number('days.handled_on') }}
 ),
 
 together as (

@@ -11,7 +11,9 @@ with windows as (
 ranked as (
     select
         windows.*
-        {%- for scheme in schemes %}{% set lowest = scheme.grades | length %}{% for month in months %}{% set lines = found.get(scheme.scheme, {}).get(month.position) %}{% if lines %}{% set value = 'windows.' ~ tier_measure(scheme) ~ '_m' ~ month.position %},
+        {%- for scheme in schemes %}{% set lowest = scheme.grades | length %}
+        {%- for month in months %}{% set lines = found.get(scheme.scheme, {}).get(month.position) %}
+        {%- if lines %}{% set value = 'windows.' ~ tier_measure(scheme) ~ '_m' ~ month.position %},
         case
             when windows.customer_kind in ('{{ scheme.kinds | join("', '") }}') and {{ value }} is not null{{ ' and windows.first_month <= ' ~ month.month_number if scheme.basis != 'standing_orders' }}
                 then {{ tier_rank(value, lines, lowest, 0) }}

@@ -30,7 +30,7 @@ known as (
         sum(inside.cost_known_amount) / nullif(sum(inside.billed_amount), 0) as cost_known_share
     from schemes
     inner join months on months.is_graded
-    inner join months as inside on inside.position <= months.position and inside.position > months.position - schemes.window_months
+    inner join months as inside on months.position >= inside.position and months.position - schemes.window_months < inside.position
     group by schemes.scheme, months.position
 ),
 
@@ -81,7 +81,8 @@ lines as (
     {% endfor %}{% endfor %}{% else %}
     select
         cast(null as varchar) as scheme,
-        cast(null as integer) as position
+        concentration.position
+    from concentration
     where false
     {% endfor %}
 )

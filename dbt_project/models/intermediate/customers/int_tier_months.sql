@@ -20,7 +20,7 @@ known as (
 bounds as (
     select
         {{ month_number("as_of.day + 1") }} - 1 as last_month,
-        (select min(known.month_number) from known where known.movements > 0) as first_month,
+        (select min(case when known.movements > 0 then known.month_number end) from known) as first_month,
         (select max(schemes.window_months) from {{ ref('tier_schemes') }} as schemes) as reach
     from as_of
     where as_of.day is not null

@@ -1,7 +1,7 @@
 -- Populations of the schemes: equal basis, window and kinds of customer stand here once. Where somebody's balance is negative there is no Gini coefficient:
 -- the curve of the best first rises above the whole and comes down again (whale curve).
 with defaults as (
-    select distinct
+    select
         lines.population,
         max(case when schemes.is_default then 1 else 0 end) = 1 as is_default_scheme
     from {{ ref('int_tier_lines') }} as lines

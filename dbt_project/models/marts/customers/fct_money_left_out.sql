@@ -3,6 +3,12 @@ with rates as (
     select * from {{ exchange_rate_spans() }} as spans
 ),
 
+always as (
+    select whole.currency
+    from {{ ref('exchange_rates') }} as whole
+    where whole.valid_from is null
+),
+
 transactions as (
     select
         transactions.source,
@@ -20,7 +26,7 @@ transactions as (
         and transactions.transaction_kind in ('charge', 'order', 'return', 'payment')
         and (
             transactions.customer_id is null
-            or transactions.currency not in (select whole.currency from {{ ref('exchange_rates') }} as whole where whole.valid_from is null)
+            or transactions.currency not in (select always.currency from always)
             or not exists (
                 select 1 from {{ ref('dim_customer_links') }} as links
                 where links.source = coalesce(transactions.customer_source, transactions.source) and links.customer_id = transactions.customer_id

@@ -40,6 +40,7 @@ moves as (
         cast(null as bigint) as held_customers,
         cast(null as hugeint) as cents,
         cast(null as hugeint) as previous_cents
+    from states
     where false
 )
 
