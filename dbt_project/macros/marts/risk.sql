@@ -161,7 +161,7 @@ here as (
     inner join moments on contracts.started_on <= moments.as_of and contracts.last_on > moments.as_of
     where
         moments.is_current
-        or {{ quick_hash(['contracts.customer_key']) }} % cast(greatest(1, ceil(moments.customers / {{ threshold('risk_customers') }})) as ubigint) = 0
+        or {{ lot_of('contracts.customer_key') }} % cast(greatest(1, ceil(moments.customers / {{ threshold('risk_customers') }})) as ubigint) = 0
 ),
 
 -- What contracts of a product line cost on average on that day: a cheap tariff says who minds the price.
