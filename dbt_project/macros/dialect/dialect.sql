@@ -226,3 +226,6 @@
 
 {#- How often a whole number goes into another one that is not negative. -#}
 {% macro whole_quotient(number_sql, by_sql) -%} ({{ number_sql }}) // {{ by_sql }} {%- endmacro %}
+
+{#- A whole number of 64 bits from a text, the same in every version and on every machine; as good as drawn by lot. -#}
+{% macro lot_of(text_sql) -%} md5_number_lower({{ text_sql }}) {%- endmacro %}
