@@ -87,8 +87,8 @@ def _files(project: ShopProject) -> None:
     for who, months in HOUSEHOLDS.items():
         parties.append(f"{who};H;{who};;;;;01.01.2020;2026-01-01T00:00:00Z")
         for month, amounts in months.items():
-            for amount, currency in amounts:
-                charge(who, month, amount, currency, COSTS.get((who, month), "0"))
+            for typed, currency in amounts:
+                charge(who, month, typed, currency, COSTS.get((who, month), "0"))
     parties.append("H6;H;H6;;;;;01.01.2020;2026-01-01T00:00:00Z")
     # The month that is not over, and a charge of nobody.
     charge("P1", 7, "1")

@@ -133,12 +133,18 @@
 
 {#- Rank of the best grade whose line a value reaches; the lowest grade has no line. `which`: 0 = line to enter, 1 = line to keep. -#}
 {% macro tier_rank(value, lines, lowest, which) -%}
+    {%- set drawn = [] -%}
+    {%- for rank, line in lines.items() if line[which] is not none -%} {%- do drawn.append((rank, line[which])) -%} {%- endfor -%}
+    {%- if drawn -%}
     case
-        {%- for rank, line in lines.items() if line[which] is not none %}
-        when {{ value }} >= {{ line[which] }} then {{ rank }}
+        {%- for rank, cents in drawn %}
+        when {{ value }} >= {{ cents }} then {{ rank }}
         {%- endfor %}
         else {{ lowest }}
     end
+    {%- else -%}
+    {{ lowest }}
+    {%- endif -%}
 {%- endmacro %}
 
 {#- A share or amount of the seed as a whole number of its millionth part (of a millionth part, where it was made larger or smaller by the hysteresis),
