@@ -1018,7 +1018,9 @@ def show_customer(
             _print_json(file.as_dict() | {"sentences": said})
             return
         who = file.profile
-        out.print(f"[bold]{_escaped(t('customer.title', customer=key))}[/] · {t('customer.as_of', day=t.date(file.as_of))}")
+        out.print(
+            f"[bold]{_escaped(t('customer.title', customer=key))}[/] · {t('customer.as_of', day=t.date(file.as_of))}"
+        )
         unit = words("org_unit_id", who["org_unit_id"])
         out.print(
             _escaped(

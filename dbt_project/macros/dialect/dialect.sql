@@ -235,3 +235,6 @@
 {% macro any_is_listed(values_text, list_text) -%}
     coalesce(list_has_any(string_split({{ values_text }}, ';'), string_split(replace({{ list_text }}, ' ', ''), ';')), false)
 {%- endmacro %}
+
+{#- A whole number of 64 bits from a text, the same in every version and on every machine; as good as drawn by lot. -#}
+{% macro lot_of(text_sql) -%} md5_number_lower({{ text_sql }}) {%- endmacro %}
