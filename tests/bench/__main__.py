@@ -34,8 +34,8 @@ from dashboards.data.snapshot import REMEMBERED_ANSWERS, Snapshot, SnapshotStore
 from orchestration.settings import PROJECT_ROOT, Settings
 from orchestration.sources.declarations import load_declarations
 from orchestration.sources.files import load_inbox
-from tests.bench.churn import measure_churn
 from tests.bench.arrears import measure_arrears
+from tests.bench.churn import measure_churn
 from tests.bench.contacts import measure_contacts
 from tests.bench.control import measure_control
 from tests.bench.drivers import measure_drivers
