@@ -1098,8 +1098,6 @@ def show_customer(
 
 def main() -> None:
     """Entry of the `csatlas` script: a disk or folder that refuses is told in words, like everything else."""
-    # DuckDB asks for pandas with every value that it is given, and finding it takes a second; no command uses it.
-    sys.modules.setdefault("pandas", None)  # type: ignore[arg-type]
     try:
         app()
     except BrokenPipeError:
