@@ -213,3 +213,6 @@
 {% macro months_before(day, number_sql) -%} {{ day }} - to_months({{ number_sql }}) {%- endmacro %}
 
 {% macro months_between(first_day, last_day) -%} datediff('month', {{ first_day }}, {{ last_day }}) {%- endmacro %}
+
+{#- Whole days from one day to another. -#}
+{% macro days_after(first_day, last_day) -%} datediff('day', {{ first_day }}, {{ last_day }}) {%- endmacro %}
