@@ -32,6 +32,7 @@ from orchestration.settings import PROJECT_ROOT, Settings, SettingsError, load_s
 if TYPE_CHECKING:
     from dashboards.data.metrics import Filters
     from dashboards.data.snapshot import Snapshot
+    from orchestration.operations.quality_draws import Draw
 
 _DAGSTER_YAML = """telemetry:
   enabled: false
@@ -917,6 +918,33 @@ def source_new(
         out.print(f"[yellow]look at this:[/] {_escaped(note)}")
 
 
+def _month_of(month: str) -> date:
+    """First day of a month that a user wrote."""
+    try:
+        return date.fromisoformat(f"{month}-01")
+    except ValueError:
+        _fail(f"--month: {month!r} is no month; write it as 2026-10.", EXIT_USAGE)
+
+
+def _tell_draw(draw: Draw, out_file: Path | None, as_json: bool, whose: str, what: str, purpose: str) -> None:
+    """Write a draw to its file and tell it."""
+    from orchestration.operations import quality_draws
+
+    if out_file is not None:
+        quality_draws.write_file(draw, out_file)
+    if as_json:
+        _print_json(dataclasses.asdict(draw))
+        return
+    _print_table(draw.agents, title=f"{draw.draw_id}: {len(draw.contacts)} {what} of {len(draw.agents)} {whose}")
+    if out_file is None:
+        _print_table(draw.contacts, title=purpose)
+    else:
+        out.print(f"wrote {_escaped(out_file)}")
+    out.print(f"seed {draw.seed}, snapshot {draw.snapshot_version}; recorded in {quality_draws.folder_of(_settings())}")
+    if draw.earlier_draws:
+        out.print(f"[yellow]look at this:[/] the month was drawn {draw.earlier_draws} times before")
+
+
 @draw_app.command("quality")
 def draw_quality(
     month: Annotated[str, typer.Option("--month", help="Month whose contacts are drawn (2026-10).")],
@@ -930,28 +958,36 @@ def draw_quality(
     """
     from orchestration.operations import quality_draws
 
-    try:
-        first = date.fromisoformat(f"{month}-01")
-    except ValueError:
-        _fail(f"--month: {month!r} is no month; write it as 2026-10.", EXIT_USAGE)
+    first = _month_of(month)
     with _snapshot() as snapshot:
         try:
             draw = quality_draws.draw_quality(_settings(), snapshot, snapshot.version, first, seed)
         except quality_draws.DrawError as error:
             _fail(error, EXIT_USAGE)
-    if out_file is not None:
-        quality_draws.write_file(draw, out_file)
-    if as_json:
-        _print_json(dataclasses.asdict(draw))
-        return
-    _print_table(draw.agents, title=f"{draw.draw_id}: {len(draw.contacts)} contacts of {len(draw.agents)} agents")
-    if out_file is None:
-        _print_table(draw.contacts, title="to be reviewed")
-    else:
-        out.print(f"wrote {_escaped(out_file)}")
-    out.print(f"seed {draw.seed}, snapshot {draw.snapshot_version}; recorded in {quality_draws.folder_of(_settings())}")
-    if draw.earlier_draws:
-        out.print(f"[yellow]look at this:[/] the month was drawn {draw.earlier_draws} times before")
+    _tell_draw(draw, out_file, as_json, "agents", "contacts", "to be reviewed")
+
+
+@draw_app.command("recheck")
+def draw_recheck(
+    month: Annotated[str, typer.Option("--month", help="Month in which the complaints were closed (2026-10).")],
+    per_unit: Annotated[int, typer.Option(min=1, max=10_000, help="Cases to check in each unit.")] = 5,
+    seed: Annotated[int | None, typer.Option(help="Seed of the draw; taken at random if none is given.")] = None,
+    out_file: Annotated[Path | None, typer.Option("--out", help="Write the drawn cases to this CSV file.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Draw closed complaints of a month whose customers are to be asked again whether the fix holds, so many in each unit.
+
+    Seed, snapshot, candidates and result are recorded in the home; `csatlas draw check` compares them later.
+    """
+    from orchestration.operations import quality_draws
+
+    first = _month_of(month)
+    with _snapshot() as snapshot:
+        try:
+            draw = quality_draws.draw_recheck(_settings(), snapshot, snapshot.version, first, per_unit, seed)
+        except quality_draws.DrawError as error:
+            _fail(error, EXIT_USAGE)
+    _tell_draw(draw, out_file, as_json, "units", "closed complaints", "to be checked again")
 
 
 @draw_app.command("check")

@@ -1,7 +1,8 @@
-"""Which contacts of a month are to be listened to: a random draw with a seed, its record, and the check of it.
+"""Which contacts of a month are to be listened to, and which closed complaints are to be checked again: a random draw with a seed, its record, and the check of it.
 
 Belongs here: the draw (a pure function of candidates and seed), reading the candidates from a snapshot, and the record under the home. Does not belong here:
-who has to be reviewed how often (`seeds/quality_coverage.csv`, through the mart `fct_quality_coverage`) and what a review says.
+who has to be reviewed how often (`seeds/quality_coverage.csv`, through the mart `fct_quality_coverage`) and what a review or a check says. A draw of complaints is
+one of contacts in which the unit stands for the agent, the case for the contact and its cause for the topic.
 
 The draw of an agent is systematic: the agent's contacts that were not reviewed yet are put in an order by half of the month, channel and topic, at random within
 these, and every (N / n)th is taken from a random start. So each contact has the same chance n / N, and the drawn ones spread over the strata as the contacts
@@ -170,6 +171,47 @@ def candidates_of(snapshot: Snapshot, month: date) -> tuple[pl.DataFrame, pl.Dat
     ).sort("agent_id")
 
 
+def recheck_candidates_of(snapshot: Snapshot, month: date, per_unit: int) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Complaints closed in a month of customers who can be called, and what each unit has.
+
+    Args:
+        month: first day of the month of the close.
+        per_unit: cases to check in each unit.
+
+    Returns:
+        Candidates (`CANDIDATES`: `agent_id` is the unit, `contact_id` the case, `topic` its cause), and one row per unit with closed cases: agent_id, closed, candidates, lacking.
+
+    Raises:
+        DrawError: the snapshot has no complaint closed in that month, or is older than the complaint marts.
+    """
+    if not snapshot.rows(
+        "select 1 from information_schema.tables where table_schema = 'main' and table_name = 'fct_complaints'"
+    ):
+        raise DrawError("the published snapshot has no complaint marts; run `csatlas refresh` first.")
+    closed = "is_closed and date_trunc('month', closed_on) = ?"
+    units = snapshot.frame(
+        "select coalesce(org_unit_id, 'unknown') as agent_id, count(*) as closed, count(customer_key) as candidates, cast(? as bigint) as lacking"
+        f" from main.fct_complaints where {closed} group by all order by agent_id",
+        [per_unit, month],
+    )
+    if units.is_empty():
+        known = snapshot.rows(
+            "select min(closed_on) as first, max(closed_on) as last from main.fct_complaints where is_closed"
+        )[0]
+        raise DrawError(
+            f"no complaint was closed in {month:%Y-%m}; there are some from {known['first']:%Y-%m} to {known['last']:%Y-%m}."
+            if known["first"]
+            else "no complaint has a day on which it was closed."
+        )
+    found = snapshot.frame(
+        "select coalesce(org_unit_id, 'unknown') as agent_id, source, 'complaint' as contact_kind, complaint_id as contact_id,"
+        " cast(case when day(closed_on) <= 15 then 1 else 2 end as integer) as half, channel, cause as topic, cast(? as integer) as wanted"
+        f" from main.fct_complaints where {closed} and customer_key is not null",
+        [per_unit, month],
+    )
+    return found.select(pl.col(name).cast(kind) for name, kind in CANDIDATES.items()).sort(*_KEY), units
+
+
 def _digest(candidates: pl.DataFrame) -> str:
     return hashlib.sha256(candidates.select(*CANDIDATES).sort(*_KEY).write_csv().encode()).hexdigest()
 
@@ -212,6 +254,44 @@ def draw_quality(
         DrawError: nothing to draw from.
     """
     candidates, agents = candidates_of(snapshot, month)
+    return _recorded(settings, "quality", candidates, agents, version, month, seed, now)
+
+
+def draw_recheck(
+    settings: Settings,
+    snapshot: Snapshot,
+    version: str,
+    month: date,
+    per_unit: int,
+    seed: int | None,
+    now: datetime | None = None,
+) -> Draw:
+    """Draw the closed complaints of a month that are to be checked again, and record it before anybody sees it.
+
+    Args:
+        version: of the snapshot.
+        month: first day of the month in which they were closed.
+        per_unit: cases to check in each unit (all, where it has fewer).
+        seed: None takes one at random; it is recorded.
+        now: time of the record (default: the clock).
+
+    Raises:
+        DrawError: nothing to draw from.
+    """
+    candidates, units = recheck_candidates_of(snapshot, month, per_unit)
+    return _recorded(settings, "recheck", candidates, units, version, month, seed, now)
+
+
+def _recorded(
+    settings: Settings,
+    kind: str,
+    candidates: pl.DataFrame,
+    agents: pl.DataFrame,
+    version: str,
+    month: date,
+    seed: int | None,
+    now: datetime | None,
+) -> Draw:
     used = secrets.randbelow(2**31) if seed is None else seed
     drawn = draw_contacts(candidates, month, used)
     per_agent = drawn.group_by("agent_id").agg(pl.len().cast(pl.Int64).alias("drawn"))
@@ -220,9 +300,9 @@ def draw_quality(
     )
     at = now or datetime.now(UTC)
     folder = private_folder(folder_of(settings))
-    earlier = len(list(folder.glob(f"quality-{month:%Y-%m}-*.json")))
+    earlier = len(list(folder.glob(f"{kind}-{month:%Y-%m}-*.json")))
     draw = Draw(
-        f"quality-{month:%Y-%m}-{at:%Y%m%dT%H%M%S%f}Z", month, used, version, at, METHOD, earlier, _digest(candidates), listed.to_dicts(), drawn.to_dicts(),
+        f"{kind}-{month:%Y-%m}-{at:%Y%m%dT%H%M%S%f}Z", month, used, version, at, METHOD, earlier, _digest(candidates), listed.to_dicts(), drawn.to_dicts(),
     )  # fmt: skip
     _write_privately(folder / f"{draw.draw_id}.parquet", _parquet(candidates))
     record = json.dumps(asdict(draw), ensure_ascii=False, indent=1, default=lambda value: value.isoformat())
@@ -289,7 +369,7 @@ def check_draw(settings: Settings, path: Path) -> DrawCheck:
         if len(names) != 1:
             raise DrawError(f"{path} names {len(names)} draws; a file holds the contacts of one.")
         name = names.pop()
-        if Path(name).name != name or not name.startswith("quality-"):
+        if Path(name).name != name or not name.startswith(("quality-", "recheck-")):
             raise DrawError(f"{path}: {name!r} is the name of no draw.")
         record_path = folder_of(settings) / f"{name}.json"
     try:
@@ -333,7 +413,10 @@ def _compared(settings: Settings, record: dict[str, Any], candidates: pl.DataFra
         return "gone"
     snapshot = open_snapshot(path)
     try:
-        found, _ = candidates_of(snapshot, month)
+        if str(record["draw_id"]).startswith("recheck-"):
+            found, _ = recheck_candidates_of(snapshot, month, int(record["agents"][0]["lacking"]))
+        else:
+            found, _ = candidates_of(snapshot, month)
     finally:
         snapshot.close()
     return "same" if _digest(found) == _digest(candidates) else "different"

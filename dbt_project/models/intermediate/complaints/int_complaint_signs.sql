@@ -49,7 +49,7 @@ signs as (
         source,
         ticket_id,
         trim(text) = '' as is_without_text,
-        {{ has_sense('text', words, 'dissatisfaction') }} as is_dissatisfied,
+        {{ first_sense('text', words, 'dissatisfaction') }} as text_dissatisfaction,
         {{ has_sense('text', words, 'praise') }} as is_praise,
         {{ first_sense('text', words, 'claim') }} as text_claim,
         {{ first_sense('text', words, 'escalation') }} as text_escalation,
@@ -61,7 +61,7 @@ select
     tickets.source,
     tickets.ticket_id,
     coalesce(signs.is_without_text, true) as is_without_text,
-    coalesce(signs.is_dissatisfied, false) as is_dissatisfied,
+    cast(signs.text_dissatisfaction as varchar) as text_dissatisfaction,
     coalesce(signs.is_praise, false) as is_praise,
     cast(signs.text_claim as varchar) as text_claim,
     cast(signs.text_escalation as varchar) as text_escalation,
@@ -77,4 +77,4 @@ from tickets
 left join signs on tickets.source = signs.source and tickets.ticket_id = signs.ticket_id
 where
     tickets.ticket_kind = 'complaint' or tickets.claim_kind is not null or tickets.dispute_stage is not null
-    or (signs.is_dissatisfied and (signs.text_claim is not null or signs.text_escalation is not null)) or signs.text_escalation in ('court', 'regulator', 'media')
+    or (signs.text_dissatisfaction is not null and (signs.text_claim is not null or signs.text_escalation is not null)) or signs.text_escalation in ('court', 'regulator', 'media')

@@ -30,7 +30,7 @@ signed as (
             when
                 (rules.demand_kinds = '' or {{ is_listed(or_unknown('facts.ticket_kind'), 'rules.demand_kinds') }})
                 and (
-                    (signs.is_dissatisfied and signs.text_claim in ('damages', 'refund', 'non_material'))
+                    (signs.text_dissatisfaction <> 'failure' and signs.text_claim in ('damages', 'refund', 'non_material'))
                     or signs.text_escalation in ('court', 'regulator', 'media')
                     or signs.claim_kind is not null
                     or signs.dispute_stage is not null
@@ -38,7 +38,8 @@ signed as (
                 then 'demand'
             when
                 (rules.text_kinds = '' or {{ is_listed(or_unknown('facts.ticket_kind'), 'rules.text_kinds') }})
-                and signs.is_dissatisfied and signs.text_claim is not null and not (signs.is_praise and signs.text_claim = 'solution')
+                and signs.text_dissatisfaction is not null and coalesce(signs.text_claim, signs.text_escalation) is not null
+                and not (signs.is_praise and coalesce(signs.text_claim, '') = 'solution')
                 then 'text'
         end as complaint_rule
     from {{ ref('int_complaint_signs') }} as signs
@@ -145,44 +146,34 @@ cases as (
     from numbered
 ),
 
--- One case an instant, so that a look-up has one answer.
-starts as (
-    select
-        thread,
-        customer_key,
-        created_at,
-        {{ first_value_of(record(['complaint_id', 'closed_at']), 'complaint_id') }} as found
-    from cases
-    where customer_key is not null
-    group by thread, customer_key, created_at
-),
-
+-- One case of a customer an instant, so that a look-up has one answer.
 customer_starts as (
     select
         customer_key,
         created_at,
-        {{ first_value_of('found', 'thread') }} as found
-    from starts
+        min(complaint_id) as complaint_id,
+        max(closed_at) as closed_at
+    from cases
+    where customer_key is not null
     group by customer_key, created_at
 ),
 
--- A duplicate says nothing of its own: it belongs to the case before it, and to none if there is none.
+-- A duplicate says nothing of its own, often not even its topic: it belongs to its customer's case before it, and to none if there is none.
 duplicates as (
     select
-        statements.*,
-        concat_ws('|', statements.customer_key, statements.topic, statements.product_line) as thread
+        statements.*
     from statements
     inner join tops on statements.source = tops.source and statements.ticket_id = tops.ticket_id
-    where statements.exclusion_kind = 'duplicate' and tops.steps = 0 and statements.customer_key is not null and statements.topic is not null
+    where statements.exclusion_kind = 'duplicate' and tops.steps = 0 and statements.customer_key is not null
 ),
 
 placed_duplicates as (
     select
         duplicates.*,
-        starts.found.complaint_id as complaint_id,
+        starts.complaint_id,
         starts.created_at as case_created_at
     from duplicates
-    {{ join_latest('starts', 'starts', ['duplicates.thread = starts.thread'], 'starts.created_at', 'duplicates.created_at') }}
+    {{ join_latest('customer_starts', 'starts', ['duplicates.customer_key = starts.customer_key'], 'starts.created_at', 'duplicates.created_at') }}
 ),
 
 case_tickets as (
@@ -274,9 +265,9 @@ coded as (
 after_case as (
     select
         coded.*,
-        starts.found.complaint_id as case_before,
+        starts.complaint_id as case_before,
         starts.created_at as created_before,
-        starts.found.closed_at as closed_before
+        starts.closed_at as closed_before
     from coded
     {{ join_latest('customer_starts', 'starts', ['coded.customer_key = starts.customer_key'], 'starts.created_at', 'coded.started_at') }}
 ),
@@ -284,7 +275,7 @@ after_case as (
 around_case as (
     select
         after_case.*,
-        starts.found.complaint_id as case_after,
+        starts.complaint_id as case_after,
         starts.created_at as created_after
     from after_case
     {{ join_next('customer_starts', 'starts', ['after_case.customer_key = starts.customer_key'], 'starts.created_at', 'after_case.started_at') }}
@@ -292,7 +283,17 @@ around_case as (
 
 near_case as (
     select
-        {{ columns_without('around_case', ['complaint_id', 'case_before', 'created_before', 'closed_before', 'case_after', 'created_after']) }},
+        source,
+        contact_id,
+        contact_kind,
+        customer_key,
+        agent_id,
+        org_unit_id,
+        channel,
+        code_result,
+        is_marked_solved,
+        answered_at,
+        started_at,
         case
             when
                 {{ seconds_between('created_before', 'started_at') }} <= {{ threshold('complaint_link_window') }}
@@ -305,8 +306,7 @@ near_case as (
 
 alone as (
     select
-        near_case.source, near_case.contact_id, near_case.customer_key, near_case.agent_id, near_case.org_unit_id, near_case.channel, near_case.is_marked_solved,
-        near_case.answered_at, near_case.started_at,
+        source, contact_id, customer_key, agent_id, org_unit_id, channel, is_marked_solved, answered_at, started_at,
         lag(started_at) over (partition by customer_key order by started_at, source, contact_id) as started_before
     from near_case
     where complaint_id is null and code_result = 'opens'

@@ -79,7 +79,8 @@ stretches as (
         customer_kind,
         started_on,
         ended_on,
-        count(*) filter (where covered_until is null or started_on > covered_until) over (partition by customer_key order by started_on, ended_on rows unbounded preceding) as stretch
+        count(*) filter (where covered_until is null or started_on > covered_until)
+            over (partition by customer_key order by started_on, ended_on rows unbounded preceding) as stretch
     from ordered_spans
 ),
 

@@ -71,7 +71,9 @@ kinds as (
 held as (
     select
         kinds.*,
-        {{ first_value_of(record(['policy', 'target_seconds', 'clock']), 'promises.precedence') }} as promise
+        {{ first_value_of('promises.policy', 'promises.precedence') }} as policy,
+        {{ first_value_of('promises.target_seconds', 'promises.precedence') }} as target_seconds,
+        {{ first_value_of('promises.clock', 'promises.precedence') }} as clock
     from kinds
     inner join promises
         on
@@ -88,9 +90,9 @@ timed as (
     select
         stages.*,
         said.source is not null as is_said,
-        held.promise.policy as policy,
-        held.promise.clock as clock,
-        held.promise.target_seconds as target_seconds,
+        held.policy,
+        held.clock,
+        held.target_seconds,
         coalesce(stages.schedule_id, '') as clock_schedule,
         coalesce(stages.reached_at, stages.known_until, stages.began_at) as until_at
     from stages

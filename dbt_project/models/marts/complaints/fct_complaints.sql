@@ -9,8 +9,9 @@ with contacts as (
 cases as (
     select
         complaint_id,
-        {{ first_value_of(record(['source', 'contact_id', 'customer_key', 'agent_id', 'org_unit_id', 'channel']), sort_key(['started_at', 'source', 'contact_id'])) }}
-            filter (where is_statement) as opening,
+        {%- for column in ['source', 'agent_id', 'org_unit_id', 'channel'] %}
+        {{ first_value_of(column, sort_key(['started_at', 'source', 'contact_id'])) }} filter (where is_statement) as {{ column }},
+        {%- endfor %}
         min(started_at) filter (where is_statement) as opened_at,
         min(case complaint_rule when 'kind' then 1 when 'code' then 2 when 'demand' then 3 when 'text' then 4 end) as rule_rank,
         count(*) filter (where contact_kind = 'ticket') as tickets,
@@ -87,14 +88,15 @@ ticket_facts as (
 lives as (
     select
         complaint_id,
-        {{ first_value_of(record(['source', 'ticket_id', 'ticket_kind', 'topic', 'product_line', 'touch_point', 'language', 'priority', 'schedule_id']), in_order) }} as head,
-        {%- for column in ['text_claim', 'text_escalation', 'text_object', 'claim_kind'] %}
-        {{ first_value_of(column, in_order) }} filter (where {{ column }} is not null) as {{ column }},
+        {%- for column in [
+            'ticket_id', 'ticket_kind', 'topic', 'product_line', 'touch_point', 'language', 'priority', 'schedule_id', 'text_claim', 'text_escalation', 'text_object', 'claim_kind',
+        ] %}
+        {{ first_value_of(column, in_order) }} as {{ column }},
         {%- endfor %}
-        {{ first_value_of('reported_sla_met', in_order) }} filter (where reported_sla_met is not null) as is_reported_timely,
-        {{ last_value_of('resolution_code', in_order) }} filter (where resolution_code is not null and is_statement) as resolution_code,
-        {{ last_value_of('remedy_kind', in_order) }} filter (where remedy_kind is not null) as remedy_kind,
-        {{ last_value_of('dispute_stage', in_order) }} filter (where dispute_stage is not null) as dispute_stage,
+        {{ first_value_of('reported_sla_met', in_order) }} as is_reported_timely,
+        {{ last_value_of('resolution_code', in_order) }} filter (where is_statement) as resolution_code,
+        {{ last_value_of('remedy_kind', in_order) }} as remedy_kind,
+        {{ last_value_of('dispute_stage', in_order) }} as dispute_stage,
         case when count(distinct claim_currency) <= 1 then max(claim_amount) end as claim_amount,
         case when count(distinct claim_currency) <= 1 then sum(remedy_amount) end as remedy_amount,
         case when count(distinct claim_currency) = 1 then max(claim_currency) end as claim_currency,
@@ -135,18 +137,21 @@ callbacks as (
 
 horizons as (
     select
-        cases.opening.source as source,
+        cases.source,
         coalesce(max(ticket_horizons.known_until), max(contacts.started_at)) as known_until
     from cases
     inner join contacts on cases.complaint_id = contacts.complaint_id
-    left join {{ ref('int_ticket_horizons') }} as ticket_horizons on cases.opening.source = ticket_horizons.source
-    group by cases.opening.source
+    left join {{ ref('int_ticket_horizons') }} as ticket_horizons on cases.source = ticket_horizons.source
+    group by cases.source
 ),
 
 judged as (
     select
         cases.complaint_id,
-        cases.opening,
+        cases.source,
+        cases.agent_id,
+        cases.org_unit_id,
+        cases.channel,
         cases.customer_key,
         cases.opened_at,
         cases.rule_rank,
@@ -154,7 +159,7 @@ judged as (
         cases.contacts,
         cases.channels,
         {{ columns_without('lives', ['complaint_id', 'is_closed', 'solved_at']) }},
-        {{ complaint_cause('lives.head.topic') }} as cause,
+        {{ complaint_cause('lives.topic') }} as cause,
         case when lives.complaint_id is null then cases.is_call_solved when lives.is_status_known then lives.is_closed end as is_closed,
         case when lives.is_closed and lives.solved_at >= cases.opened_at then lives.solved_at end as closed_at,
         coalesce(steps.accepted_at, cases.call_answered_at) as accepted_at,
@@ -162,7 +167,7 @@ judged as (
         coalesce(steps.first_answered_at, cases.call_answered_at) as first_answered_at,
         horizons.known_until
     from cases
-    inner join horizons on cases.opening.source = horizons.source
+    inner join horizons on cases.source = horizons.source
     left join lives on cases.complaint_id = lives.complaint_id
     left join steps on cases.complaint_id = steps.complaint_id
 ),
@@ -204,7 +209,7 @@ checks as (
 ),
 
 checking as (
-    select distinct judged.opening.source as source
+    select distinct judged.source
     from checks
     inner join judged on checks.complaint_id = judged.complaint_id
 ),
@@ -212,7 +217,7 @@ checking as (
 -- The customer's next and previous cases, of any cause and of the same.
 followed as (
     select
-        judged.*,
+        *,
         lead(opened_at) over by_customer as next_opened_at,
         lag(complaint_id) over by_customer as previous_complaint_id,
         lag(opened_at) over by_customer as previous_opened_at,
@@ -260,33 +265,33 @@ coded as (
     from followed
     left join told on followed.complaint_id = told.complaint_id
     left join checks on followed.complaint_id = checks.complaint_id
-    left join checking on followed.opening.source = checking.source
+    left join checking on followed.source = checking.source
     left join {{ ref('complaint_codes') }} as objects
         on objects.field = 'resolution_code' and objects.says = 'object' and lower(followed.resolution_code) = objects.code
-    left join {{ ref('complaint_codes') }} as topics on topics.field = 'topic' and topics.says = 'object' and lower(followed.head.topic) = topics.code
+    left join {{ ref('complaint_codes') }} as topics on topics.field = 'topic' and topics.says = 'object' and lower(followed.topic) = topics.code
     left join {{ ref('complaint_codes') }} as remedies
         on remedies.field = 'resolution_code' and remedies.says = 'remedy' and lower(followed.resolution_code) = remedies.code
-    left join {{ ref('dim_org_units') }} as units on followed.opening.org_unit_id = units.org_unit_id
+    left join {{ ref('dim_org_units') }} as units on followed.org_unit_id = units.org_unit_id
     left join {{ ref('dim_customers') }} as customers on followed.customer_key = customers.customer_key
 )
 
 select
     complaint_id,
-    opening.source as source,
-    head.ticket_id as ticket_id,
+    source,
+    ticket_id,
     customer_key,
-    opening.agent_id as agent_id,
-    opening.org_unit_id as org_unit_id,
-    head.schedule_id as schedule_id,
+    agent_id,
+    org_unit_id,
+    schedule_id,
     {{ or_unknown('customer_kind') }} as customer_kind,
-    opening.channel as channel,
-    {{ or_unknown('head.touch_point') }} as touch_point,
-    {{ or_unknown('head.product_line') }} as product_line,
-    {{ or_unknown('head.ticket_kind') }} as ticket_kind,
-    {{ or_unknown('head.topic') }} as topic,
+    channel,
+    {{ or_unknown('touch_point') }} as touch_point,
+    {{ or_unknown('product_line') }} as product_line,
+    {{ or_unknown('ticket_kind') }} as ticket_kind,
+    {{ or_unknown('topic') }} as topic,
     {{ or_unknown('cause') }} as cause,
-    {{ or_unknown('head.priority') }} as priority,
-    {{ or_unknown('head.language') }} as language,
+    {{ or_unknown('priority') }} as priority,
+    {{ or_unknown('language') }} as language,
     case rule_rank when 1 then 'kind' when 2 then 'code' when 3 then 'demand' else 'text' end as complaint_rule,
     coalesce(code_object, text_object, topic_object, 'unknown') as complaint_object,
     case when code_object is not null then 'code' when text_object is not null then 'text' when topic_object is not null then 'topic' else 'none' end as object_basis,
