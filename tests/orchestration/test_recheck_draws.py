@@ -60,6 +60,8 @@ def test_the_command_draws_records_and_checks(home: Path, tmp_path: Path) -> Non
 
 def test_a_month_without_closed_complaints_is_refused(home: Path) -> None:
     done = csatlas(home, "draw", "recheck", "--month", "1999-01")
-    assert done.returncode != 0 and "no complaint was closed in 1999-01" in (done.stdout + done.stderr).replace("\n", " ")
+    assert done.returncode != 0 and "no complaint was closed in 1999-01" in (done.stdout + done.stderr).replace(
+        "\n", " "
+    )
     bad = csatlas(home, "draw", "recheck", "--month", "January")
     assert bad.returncode != 0 and "is no month" in bad.stdout + bad.stderr
