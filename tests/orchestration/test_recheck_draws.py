@@ -32,7 +32,7 @@ def _closed(home: Path) -> pl.DataFrame:
         ).pl()
 
 
-def test_the_command_draws_records_and_checks(home: Path, tmp_path: Path) -> None:
+def test_rechecks_are_drawn_recorded_and_checked(home: Path, tmp_path: Path) -> None:
     closed, file = _closed(home), tmp_path / "draw.csv"
     month = closed.group_by("closed_month").len().sort("len").row(-1)[0]
     per_unit = 2
