@@ -9,7 +9,7 @@ with contacts as (
 cases as (
     select
         complaint_id,
-        {%- for column in ['source', 'agent_id', 'org_unit_id', 'channel'] %}
+        {%- for column in ['source', 'customer_key', 'agent_id', 'org_unit_id', 'channel'] %}
         {{ first_value_of(column, sort_key(['started_at', 'source', 'contact_id'])) }} filter (where is_statement) as {{ column }},
         {%- endfor %}
         min(started_at) filter (where is_statement) as opened_at,
@@ -17,7 +17,6 @@ cases as (
         count(*) filter (where contact_kind = 'ticket') as tickets,
         count(*) filter (where contact_kind <> 'ticket' or channel not in ('phone', 'chat', 'app', 'social')) as contacts,
         count(distinct channel) as channels,
-        max(customer_key) as customer_key,
         min(answered_at) filter (where is_statement) as call_answered_at,
         {{ last_value_of('is_marked_solved', sort_key(['started_at', 'source', 'contact_id'])) }} filter (where is_statement and contact_kind = 'call') as is_call_solved
     from contacts
