@@ -86,9 +86,9 @@ def lookup_digests(manifest: Mapping[str, Any], raw: duckdb.DuckDBPyConnection) 
 
 @cache
 def modelling_digest() -> str:
-    """Digest of everything that a Python model may call: the modules of `orchestration.modelling` and their libraries."""
+    """Digest of everything that a Python model may call: the modules of `orchestration.modelling`, the hand-over of frames and their libraries."""
     digest = hashlib.sha256(" ".join(f"{name}={version(name)}" for name in _LIBRARIES_OF_MODELS).encode())
-    for path in sorted(_MODELLING.glob("*.py")):
+    for path in [*sorted(_MODELLING.glob("*.py")), _MODELLING.with_name("score_tables.py")]:
         digest.update(f"{path.name}\0".encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()

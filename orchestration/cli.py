@@ -52,6 +52,8 @@ source_app = typer.Typer(help="Sources: declarations and staging models.", no_ar
 app.add_typer(source_app, name="source")
 draw_app = typer.Typer(help="Random draws of contacts for quality reviews, and their check.", no_args_is_help=True)
 app.add_typer(draw_app, name="draw")
+show_app = typer.Typer(help="One thing on one page.", no_args_is_help=True)
+app.add_typer(show_app, name="show")
 
 # A pipe has no width of its own; tables in a log should not be folded to that of an old terminal.
 _WIDTH = None if sys.stdout.isatty() else 200
@@ -1022,8 +1024,74 @@ def draw_check(
         raise typer.Exit(EXIT_FAILED)
 
 
+@show_app.command("customer")
+def show_customer(
+    wanted: Annotated[
+        str, typer.Argument(metavar="KEY", help="Customer key, its beginning, or source:id (crm:K0000114).")
+    ],
+    lang: Annotated[str, typer.Option(help="en or zh.")] = "en",
+    entries: Annotated[int, typer.Option(min=0, help="Entries of the history at most, the newest.")] = 40,
+    since: Annotated[str | None, typer.Option(help="No entries before this day (2026-01-01).")] = None,
+    part: Annotated[list[str] | None, typer.Option(help="Only these parts: tickets, calls, … (repeatable).")] = None,
+    as_json: Json = False,
+) -> None:
+    """The history file of one customer on one page: what to know first, then everything that happened. Without names and numbers."""
+    from dashboards.data import customers
+    from dashboards.i18n import LANGUAGES, translator
+
+    if lang not in LANGUAGES:
+        _fail(f"--lang {lang!r}; there are {', '.join(LANGUAGES)}.", EXIT_USAGE)
+    first, t = _day(since, "--since"), translator(lang)
+    with _snapshot() as snapshot:
+        try:
+            key = customers.find_customer(snapshot, wanted)
+            file = customers.customer_file(snapshot, key, limit=entries, since=first, parts=part)
+        except customers.CustomerError as error:
+            _fail(error, EXIT_USAGE)
+        words = customers.Words(snapshot, t)
+        said = customers.sentences(file, words, t)
+        if as_json:
+            _print_json(file.as_dict() | {"sentences": said})
+            return
+        who = file.profile
+        out.print(
+            f"[bold]{_escaped(t('customer.title', customer=key))}[/] · {t('customer.as_of', day=t.date(file.as_of))}"
+        )
+        unit = words("org_unit_id", who["org_unit_id"])
+        out.print(
+            _escaped(
+                t(
+                    "customer.profile", kind=words("customer_kind", who["customer_kind"]), unit=unit,
+                    since=t.date(who["customer_since"]), sources=t.integer(who["source_count"]),
+                )
+            )
+        )  # fmt: skip
+        if who["is_gone"]:
+            out.print(t("customer.gone"))
+        for sentence in said:
+            out.print(f"  • {_escaped(sentence)}")
+        if file.missing:
+            err.print(
+                t("customer.missing", parts=t("customer.and").join(t(f"customer.part.{name}") for name in file.missing))
+            )
+        out.print()
+        out.print(
+            t("customer.shown", shown=t.integer(len(file.entries)), total=t.integer(file.total))
+            if file.total
+            else t("customer.nothing")
+        )
+        for entry in file.entries:
+            at = f"{entry['happened_at']:%Y-%m-%d}" + (
+                "      " if entry["is_day"] else f"{entry['happened_at']: %H:%M}"
+            )
+            mark = f" [bold]({t('customer.open')})[/]" if entry["is_open"] else ""
+            out.print(f"{at}  {_escaped(customers.entry_words(entry, words, t))}{mark}", soft_wrap=True)
+
+
 def main() -> None:
     """Entry of the `csatlas` script: a disk or folder that refuses is told in words, like everything else."""
+    # DuckDB asks for pandas with every value that it is given, and finding it takes a second; no command uses it.
+    sys.modules.setdefault("pandas", None)  # type: ignore[arg-type]
     try:
         app()
     except BrokenPipeError:

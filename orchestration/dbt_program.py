@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import importlib
 import json
 import os
 import signal
 import sys
+import threading
 
 _PR_SET_PDEATHSIG = 1
 _CHOSEN = "csatlas_chosen"
+_LIBRARIES_OF_MODELS = ("polars", "pyarrow", "scipy.special")
 
 
 def _end_with(parent: int) -> None:
@@ -24,6 +27,12 @@ def _end_with(parent: int) -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:  # it died before we asked
         raise SystemExit(f"csatlas (process {parent}) is gone; dbt does not start without it.")
+
+
+def _read_libraries() -> None:
+    """Read the programs that Python models need, while files are loaded."""
+    for name in _LIBRARIES_OF_MODELS:
+        importlib.import_module(name)
 
 
 def _wait_and_run(parse: list[str]) -> bool:
@@ -37,6 +46,7 @@ def _wait_and_run(parse: list[str]) -> bool:
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
+    threading.Thread(target=_read_libraries, daemon=True).start()
     line = sys.stdin.readline()
     if not line:
         return True

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -59,15 +59,15 @@ class Snapshot:
         """A cursor of its own for one use in one thread."""
         return self._connection.cursor()
 
-    def frame(self, sql: str, parameters: Sequence[object] = ()) -> pl.DataFrame:
-        """Result of a query with bound parameters."""
+    def frame(self, sql: str, parameters: Sequence[object] | Mapping[str, object] = ()) -> pl.DataFrame:
+        """Result of a query with bound parameters, by place (`?`) or by name (`$name`)."""
         cursor = self.cursor()
         try:
-            return cursor.execute(sql, list(parameters)).pl()
+            return cursor.execute(sql, dict(parameters) if isinstance(parameters, Mapping) else list(parameters)).pl()
         finally:
             cursor.close()
 
-    def rows(self, sql: str, parameters: Sequence[object] = ()) -> list[dict[str, Any]]:
+    def rows(self, sql: str, parameters: Sequence[object] | Mapping[str, object] = ()) -> list[dict[str, Any]]:
         """Result of a query as one dictionary a row."""
         return self.frame(sql, parameters).to_dicts()
 

@@ -214,5 +214,8 @@
 
 {% macro months_between(first_day, last_day) -%} datediff('month', {{ first_day }}, {{ last_day }}) {%- endmacro %}
 
+{#- A whole number of 64 bits from a text, the same in every version and on every machine; as good as drawn by lot. -#}
+{% macro lot_of(text_sql) -%} md5_number_lower({{ text_sql }}) {%- endmacro %}
+
 {#- Whole days from one day to another. -#}
 {% macro days_after(first_day, last_day) -%} datediff('day', {{ first_day }}, {{ last_day }}) {%- endmacro %}

@@ -1,5 +1,3 @@
-{{ config(materialized='view') }}
-
 with subjects as (
     {{ touch_points_of_subjects(ref('int_survey_responses')) }}
 )
