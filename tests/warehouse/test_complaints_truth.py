@@ -141,7 +141,7 @@ def _walk(tickets: pl.DataFrame) -> dict[str, list[dict[str, Any]]]:
     for row in tickets.sort("created_at", "ticket_id").iter_rows(named=True):
         if row["ticket_kind"] != "complaint" or not row["is_in_base"]:
             continue
-        key = (row["customer_key"], row["topic"], row["product_line"])
+        key: tuple[str, ...] = (row["customer_key"], row["topic"], row["product_line"])
         if None in key or row["topic"] == "unknown":
             key = (row["ticket_id"],)
         threads[key].append(row)
