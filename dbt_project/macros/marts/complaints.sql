@@ -31,7 +31,7 @@
 {% macro readable(text) -%}
     {%- set unquoted = "regexp_replace(regexp_replace(" ~ text ~ ", '(?is)(-{3,} ?original message|\\n[^\\n]{0,200} wrote:|\\n ?(from|发件人|發件人) ?[:：]).*', ''), '(?m)^ *>.*$', '', 'g')" -%}
     {%- set plain = "replace(regexp_replace(regexp_replace(" ~ unquoted ~ ", '(?is)<(script|style)[^>]{0,500}>.*?</(script|style)>', ' ', 'g'), '<[^<>]{1,500}>', ' ', 'g'), '&nbsp;', ' ')" -%}
-    lower({{ folded(plain) }})
+    lower({{ folded("regexp_replace(" ~ plain ~ ", '\\s+', ' ', 'g')") }})
 {%- endmacro %}
 
 {#- Cause by which two complaints of a customer are about the same thing: the topic. Root causes, once there are any, come in here and nowhere else. -#}
