@@ -31,7 +31,7 @@ GOOD = ("success", "pass", "warn")
 _KEPT = ("unique_id", "status", "execution_time", "failures", "message")
 _STORAGE: dict[str, str | bool | int | float | list[str]] = {"storage_compatibility_version": STORAGE_VERSION}
 _MODELLING = Path(__file__).parent / "modelling"
-_LIBRARIES_OF_MODELS = ("numpy", "polars", "scikit-learn", "scipy")
+_LIBRARIES_OF_MODELS = ("duckdb", "numpy", "polars", "pypinyin", "scikit-learn", "scipy", "splink")
 
 
 @dataclass(frozen=True)

@@ -69,6 +69,7 @@ select
     responses.customer_key,
     responses.org_unit_id,
     {{ or_unknown('responses.customer_kind') }} as customer_kind,
+    {{ or_unknown('responses.customer_tier') }} as customer_tier,
     {{ or_unknown('responses.survey_kind') }} as survey_kind,
     {{ or_unknown('responses.wave') }} as wave,
     {{ or_unknown('responses.channel') }} as channel,

@@ -1,0 +1,19 @@
+select
+    curves.stratum_kind,
+    curves.stratum,
+    curves.days,
+    curves.from_days,
+    curves.at_risk,
+    curves.departures,
+    curves.censored,
+    curves.survival,
+    curves.standard_error,
+    curves.low,
+    curves.high,
+    curves.median_days,
+    curves.median_low_days,
+    curves.median_high_days,
+    curves.all_departures,
+    curves.model_version,
+    curves.as_of
+from {{ ref('score_survival_curves') }} as curves
