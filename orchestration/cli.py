@@ -1000,16 +1000,56 @@ def draw_winback(
         out.print(f"[yellow]look at this:[/] {draw.earlier_draws} draws were made of the same day of data before")
 
 
+@draw_app.command("recheck")
+def draw_recheck(
+    month: Annotated[str, typer.Option("--month", help="Month in which the complaints were closed (2026-10).")],
+    per_unit: Annotated[int, typer.Option(min=1, max=10_000, help="Cases to check in each unit.")] = 5,
+    seed: Annotated[int | None, typer.Option(help="Seed of the draw; taken at random if none is given.")] = None,
+    out_file: Annotated[Path | None, typer.Option("--out", help="Write the drawn cases to this CSV file.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Draw closed complaints of a month whose customers are to be asked again whether the fix holds, so many in each unit.
+
+    Seed, snapshot, candidates and result are recorded in the home; `csatlas draw check` compares them later.
+    """
+    from orchestration.operations import draws, recheck_draws
+
+    try:
+        first = date.fromisoformat(f"{month}-01")
+    except ValueError:
+        _fail(f"--month: {month!r} is no month; write it as 2026-10.", EXIT_USAGE)
+    with _snapshot() as snapshot:
+        try:
+            draw = recheck_draws.draw_recheck(_settings(), snapshot, snapshot.version, first, per_unit, seed)
+        except draws.DrawError as error:
+            _fail(error, EXIT_USAGE)
+    if out_file is not None:
+        recheck_draws.write_file(draw, out_file)
+    if as_json:
+        _print_json(dataclasses.asdict(draw))
+        return
+    _print_table(
+        draw.agents, title=f"{draw.draw_id}: {len(draw.contacts)} closed complaints of {len(draw.agents)} units"
+    )
+    if out_file is None:
+        _print_table(draw.contacts, title="to be checked again")
+    else:
+        out.print(f"wrote {_escaped(out_file)}")
+    out.print(f"seed {draw.seed}, snapshot {draw.snapshot_version}; recorded in {draws.folder_of(_settings())}")
+    if draw.earlier_draws:
+        out.print(f"[yellow]look at this:[/] the month was drawn {draw.earlier_draws} times before")
+
+
 @draw_app.command("check")
 def draw_check(
     file: Annotated[Path, typer.Argument(help="The CSV file of a draw, or its record (.json) in the home.")],
     as_json: Json = False,
 ) -> None:
     """Make a recorded draw again from its seed and candidates, and compare it with the record, the file and the snapshot."""
-    from orchestration.operations import draws, quality_draws, winback_draws
+    from orchestration.operations import draws, quality_draws, recheck_draws, winback_draws
 
     try:
-        found = draws.check_draw(_settings(), [quality_draws.LAYOUT, winback_draws.LAYOUT], file)
+        found = draws.check_draw(_settings(), [quality_draws.LAYOUT, recheck_draws.RECHECK, winback_draws.LAYOUT], file)
     except draws.DrawError as error:
         _fail(error, EXIT_USAGE)
     if as_json:

@@ -251,3 +251,6 @@
 
 {#- How often a whole number goes into another one that is not negative. -#}
 {% macro whole_quotient(number_sql, by_sql) -%} ({{ number_sql }}) // {{ by_sql }} {%- endmacro %}
+
+{#- Whole days from one day to another. -#}
+{% macro days_after(first_day, last_day) -%} datediff('day', {{ first_day }}, {{ last_day }}) {%- endmacro %}
