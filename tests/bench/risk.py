@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import numpy as np
 import polars as pl
 
 from orchestration.modelling.lifetime import customer_values, value_parameters
@@ -37,6 +38,38 @@ def _features(seed: pl.DataFrame, day: str) -> str:
         else:
             columns.append(f"case when {draw} < 0.6 then 0 else round(-20 * ln({draw}), 4) end as {row['feature']}")
     return ", ".join(columns)
+
+
+def _histories(customers: int) -> pl.DataFrame:
+    """Histories of purchases of 200,000 simulated customers of the model itself, over and over."""
+    rng = np.random.default_rng(1)
+    n = min(customers, 200_000)
+    rate, drop, level = rng.gamma(0.8, 1 / 6.0, n), rng.beta(0.9, 3.0, n), 6 / rng.gamma(4.0, 1 / 30.0, n)
+    age = rng.integers(60, 760, n)
+    bought, last, spent = np.zeros(n, dtype=np.int64), np.zeros(n), np.zeros(n)
+    clock, living = np.zeros(n), np.ones(n, dtype=bool)
+    while living.any():
+        clock[living] += np.maximum(7 * rng.exponential(1 / rate[living]), 1.0)
+        living &= clock < age
+        bought[living] += 1
+        last[living] = np.floor(clock[living])
+        spent[living] += level[living] * rng.gamma(6.0, 1.0, int(living.sum())) * 30
+        living &= rng.random(n) >= drop
+    table = pl.DataFrame(
+        {
+            "repeat_purchases": bought, "recency_days": last.astype(np.int64), "age_days": age, "money_purchases": bought, "repeat_amount": spent,
+            "total_amount": spent + 50, "costed_amount": spent + 50, "cost_amount": (spent + 50) * 0.6,
+        }
+    )  # fmt: skip
+    return table[np.arange(customers) % n].with_columns(
+        source=pl.lit("shop"),
+        customer_key=pl.int_range(pl.len()).cast(pl.String).str.zfill(32),
+        is_current=pl.lit(True),
+        as_of=pl.lit(date(2027, 1, 1)),
+        currency=pl.lit("CNY"),
+        returned_amount=pl.lit(0.0),
+        purchases_after=pl.lit(None, dtype=pl.Int32),
+    )
 
 
 def measure_risk(folder: Path, customers: int) -> dict[str, Any]:
@@ -76,13 +109,7 @@ def measure_risk(folder: Path, customers: int) -> dict[str, Any]:
         if row != (customers, customers):
             raise SystemExit(f"{row} of {customers} customers were scored")
         del scores
-        histories = connection.sql(
-            "select 'shop' as source, md5(i::varchar) as customer_key, true as is_current, date '2027-01-01' as as_of, 'CNY' as currency,"
-            " x::integer as repeat_purchases, case when x = 0 then 0 else 1 + (hash(i, 2) % age)::integer end as recency_days, age::integer as age_days, x::integer as money_purchases,"
-            " x * (20e0 + hash(i, 3) % 80) * (1 + 1.2e0 * ((hash(i, 8) % 1000) / 1000e0 - 0.5e0) / sqrt(greatest(x, 1))) as repeat_amount, (x + 1) * 50e0 as total_amount, (x + 1) * 50e0 as costed_amount, (x + 1) * 30e0 as cost_amount, 0e0 as returned_amount,"
-            " null::integer as purchases_after, false as has_other_currency from"
-            f" (select i, case when hash(i, 4) % 10 < 5 then 0 else hash(i, 5) % 12 end as x, 60 + hash(i, 6) % 700 as age from range({customers}) as r (i))"
-        ).pl()
+    histories = _histories(customers)
     rules = pl.read_csv(PROJECT_ROOT / "seeds" / "value_rules.csv", schema_overrides={"margin_share": pl.Float64})
     contracts = pl.DataFrame(
         schema={"source": pl.String, "is_current": pl.Boolean, "is_ended": pl.Boolean, "customer_key": pl.String}
