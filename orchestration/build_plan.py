@@ -31,7 +31,7 @@ GOOD = ("success", "pass", "warn")
 _KEPT = ("unique_id", "status", "execution_time", "failures", "message")
 _STORAGE: dict[str, str | bool | int | float | list[str]] = {"storage_compatibility_version": STORAGE_VERSION}
 _MODELLING = Path(__file__).parent / "modelling"
-_LIBRARIES_OF_MODELS = ("numpy", "polars", "scikit-learn", "scipy")
+_LIBRARIES_OF_MODELS = ("duckdb", "numpy", "polars", "pypinyin", "scikit-learn", "scipy", "splink")
 
 
 @dataclass(frozen=True)
@@ -86,9 +86,9 @@ def lookup_digests(manifest: Mapping[str, Any], raw: duckdb.DuckDBPyConnection) 
 
 @cache
 def modelling_digest() -> str:
-    """Digest of everything that a Python model may call: the modules of `orchestration.modelling` and their libraries."""
+    """Digest of everything that a Python model may call: the modules of `orchestration.modelling`, the hand-over of frames and their libraries."""
     digest = hashlib.sha256(" ".join(f"{name}={version(name)}" for name in _LIBRARIES_OF_MODELS).encode())
-    for path in sorted(_MODELLING.glob("*.py")):
+    for path in [*sorted(_MODELLING.glob("*.py")), _MODELLING.with_name("score_tables.py")]:
         digest.update(f"{path.name}\0".encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()

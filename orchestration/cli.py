@@ -49,7 +49,7 @@ app = typer.Typer(
 )
 source_app = typer.Typer(help="Sources: declarations and staging models.", no_args_is_help=True)
 app.add_typer(source_app, name="source")
-draw_app = typer.Typer(help="Random draws of contacts for quality reviews, and their check.", no_args_is_help=True)
+draw_app = typer.Typer(help="Random draws with a recorded seed, and their check.", no_args_is_help=True)
 app.add_typer(draw_app, name="draw")
 show_app = typer.Typer(help="One thing on one page.", no_args_is_help=True)
 app.add_typer(show_app, name="show")
@@ -837,7 +837,7 @@ def doctor(as_json: Json = False) -> None:
 def backup(
     target: Annotated[Path, typer.Argument(help="File to write (…/csatlas-raw.duckdb).")], as_json: Json = False
 ) -> None:
-    """Copy the raw database and its ledger, consistent and checked."""
+    """Copy the raw database with its ledger, and the records of the draws, consistent and checked."""
     from orchestration.operations.backup import BackupError, back_up
 
     _operate(lambda settings: back_up(settings, target), BackupError, "backup", as_json)
@@ -851,7 +851,7 @@ def restore(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Put a backup of the raw database in place; the next refresh rebuilds the warehouse from it."""
+    """Put a backup of the raw database and of the draws in place; the next refresh rebuilds the warehouse from it."""
     from orchestration.operations.backup import BackupError
     from orchestration.operations.backup import restore as put_back
 
@@ -872,7 +872,9 @@ def _operate(action: Callable[[Settings], Any], refused: type[Exception], purpos
     if as_json:
         _print_json(facts)
     else:
-        out.print(f"{purpose}: {facts.path} ({facts.size_bytes:,} bytes, {facts.files:,} files, {facts.rows:,} rows)")
+        out.print(
+            f"{purpose}: {facts.path} ({facts.size_bytes:,} bytes, {facts.files:,} files, {facts.rows:,} rows; {facts.draws:,} files of draws)"
+        )
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
@@ -930,7 +932,7 @@ def draw_quality(
 
     Seed, snapshot, candidates and result are recorded in the home; `csatlas draw check` compares them later.
     """
-    from orchestration.operations import quality_draws
+    from orchestration.operations import draws, quality_draws
 
     try:
         first = date.fromisoformat(f"{month}-01")
@@ -939,7 +941,7 @@ def draw_quality(
     with _snapshot() as snapshot:
         try:
             draw = quality_draws.draw_quality(_settings(), snapshot, snapshot.version, first, seed)
-        except quality_draws.DrawError as error:
+        except draws.DrawError as error:
             _fail(error, EXIT_USAGE)
     if out_file is not None:
         quality_draws.write_file(draw, out_file)
@@ -951,7 +953,89 @@ def draw_quality(
         _print_table(draw.contacts, title="to be reviewed")
     else:
         out.print(f"wrote {_escaped(out_file)}")
-    out.print(f"seed {draw.seed}, snapshot {draw.snapshot_version}; recorded in {quality_draws.folder_of(_settings())}")
+    out.print(f"seed {draw.seed}, snapshot {draw.snapshot_version}; recorded in {draws.folder_of(_settings())}")
+    if draw.earlier_draws:
+        out.print(f"[yellow]look at this:[/] the month was drawn {draw.earlier_draws} times before")
+
+
+@draw_app.command("winback")
+def draw_winback(
+    size: Annotated[int, typer.Option("--size", min=1, help="Customers to draw, those held out included.")],
+    control_share: Annotated[
+        float, typer.Option("--control-share", min=0.0, max=0.9, help="Share of them that is held out.")
+    ] = 0.2,
+    fee_class: Annotated[str | None, typer.Option("--fee-class", help="Only lost customers of this fee class.")] = None,
+    gone_class: Annotated[
+        str | None, typer.Option("--gone-class", help="Only those lost for so long (1-90, 91-365, 366+).")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of the draw; taken at random if none is given.")] = None,
+    out_file: Annotated[Path | None, typer.Option("--out", help="Write the drawn customers to this CSV file.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Draw lost customers to be asked to come back, and those of them who are held out so that the effect can be told.
+
+    Seed, snapshot, candidates and result are recorded in the home; `csatlas draw check` compares them later.
+    """
+    from orchestration.operations import draws, winback_draws
+
+    with _snapshot() as snapshot:
+        try:
+            draw = winback_draws.draw_winback(
+                _settings(), snapshot, snapshot.version, size, control_share, seed, fee_class, gone_class
+            )
+        except draws.DrawError as error:
+            _fail(error, EXIT_USAGE)
+    if out_file is not None:
+        winback_draws.write_file(draw, out_file)
+    if as_json:
+        _print_json(dataclasses.asdict(draw))
+        return
+    _print_table(draw.classes, title=f"{draw.draw_id}: {len(draw.customers)} customers, as of {draw.day}")
+    if out_file is None:
+        _print_table(draw.customers, title="to be asked, or held out")
+    else:
+        out.print(f"wrote {_escaped(out_file)}")
+    out.print(f"seed {draw.seed}, snapshot {draw.snapshot_version}; recorded in {draws.folder_of(_settings())}")
+    if draw.earlier_draws:
+        out.print(f"[yellow]look at this:[/] {draw.earlier_draws} draws were made of the same day of data before")
+
+
+@draw_app.command("recheck")
+def draw_recheck(
+    month: Annotated[str, typer.Option("--month", help="Month in which the complaints were closed (2026-10).")],
+    per_unit: Annotated[int, typer.Option(min=1, max=10_000, help="Cases to check in each unit.")] = 5,
+    seed: Annotated[int | None, typer.Option(help="Seed of the draw; taken at random if none is given.")] = None,
+    out_file: Annotated[Path | None, typer.Option("--out", help="Write the drawn cases to this CSV file.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Draw closed complaints of a month whose customers are to be asked again whether the fix holds, so many in each unit.
+
+    Seed, snapshot, candidates and result are recorded in the home; `csatlas draw check` compares them later.
+    """
+    from orchestration.operations import draws, recheck_draws
+
+    try:
+        first = date.fromisoformat(f"{month}-01")
+    except ValueError:
+        _fail(f"--month: {month!r} is no month; write it as 2026-10.", EXIT_USAGE)
+    with _snapshot() as snapshot:
+        try:
+            draw = recheck_draws.draw_recheck(_settings(), snapshot, snapshot.version, first, per_unit, seed)
+        except draws.DrawError as error:
+            _fail(error, EXIT_USAGE)
+    if out_file is not None:
+        recheck_draws.write_file(draw, out_file)
+    if as_json:
+        _print_json(dataclasses.asdict(draw))
+        return
+    _print_table(
+        draw.agents, title=f"{draw.draw_id}: {len(draw.contacts)} closed complaints of {len(draw.agents)} units"
+    )
+    if out_file is None:
+        _print_table(draw.contacts, title="to be checked again")
+    else:
+        out.print(f"wrote {_escaped(out_file)}")
+    out.print(f"seed {draw.seed}, snapshot {draw.snapshot_version}; recorded in {draws.folder_of(_settings())}")
     if draw.earlier_draws:
         out.print(f"[yellow]look at this:[/] the month was drawn {draw.earlier_draws} times before")
 
@@ -962,11 +1046,11 @@ def draw_check(
     as_json: Json = False,
 ) -> None:
     """Make a recorded draw again from its seed and candidates, and compare it with the record, the file and the snapshot."""
-    from orchestration.operations import quality_draws
+    from orchestration.operations import draws, quality_draws, recheck_draws, winback_draws
 
     try:
-        found = quality_draws.check_draw(_settings(), file)
-    except quality_draws.DrawError as error:
+        found = draws.check_draw(_settings(), [quality_draws.LAYOUT, recheck_draws.RECHECK, winback_draws.LAYOUT], file)
+    except draws.DrawError as error:
         _fail(error, EXIT_USAGE)
     if as_json:
         _print_json(found)
@@ -977,8 +1061,8 @@ def draw_check(
             "gone": "is no longer kept",
         }
         out.print(
-            f"{found.draw_id}: {found.contacts} contacts, seed {found.seed}, drawn {found.drawn_at};"
-            f" snapshot {found.snapshot_version} {snapshot[found.snapshot]}; {found.earlier_draws} draws of the month before it"
+            f"{found.draw_id}: {found.drawn} {found.noun}, seed {found.seed}, drawn {found.drawn_at};"
+            f" snapshot {found.snapshot_version} {snapshot[found.snapshot]}; {found.earlier_draws} draws of {found.period} before it"
         )
         for fault in found.faults:
             out.print(f"[bold red]wrong:[/] {_escaped(fault)}")
@@ -1018,7 +1102,9 @@ def show_customer(
             _print_json(file.as_dict() | {"sentences": said})
             return
         who = file.profile
-        out.print(f"[bold]{_escaped(t('customer.title', customer=key))}[/] · {t('customer.as_of', day=t.date(file.as_of))}")
+        out.print(
+            f"[bold]{_escaped(t('customer.title', customer=key))}[/] · {t('customer.as_of', day=t.date(file.as_of))}"
+        )
         unit = words("org_unit_id", who["org_unit_id"])
         out.print(
             _escaped(
@@ -1052,8 +1138,6 @@ def show_customer(
 
 def main() -> None:
     """Entry of the `csatlas` script: a disk or folder that refuses is told in words, like everything else."""
-    # DuckDB asks for pandas with every value that it is given, and finding it takes a second; no command uses it.
-    sys.modules.setdefault("pandas", None)  # type: ignore[arg-type]
     try:
         app()
     except BrokenPipeError:

@@ -4,7 +4,7 @@ select
     c.metric as named
 from {{ ref('control_charts') }} as c
 where
-    c.chart_kind not in ('p', 'laney_p', 'u', 'laney_u', 'c', 'xmr')
+    c.chart_kind not in ('p', 'laney_p', 'u', 'laney_u', 'c', 'xmr', 'g')
     or c.direction not in ('up', 'down')
     or coalesce(c.minimum_base, 0) < 1
     or coalesce(c.final_days, 0) < 1

@@ -79,6 +79,8 @@ CHURN = {
     "negligent_per_grievance": 0.016,
     "offer_accepted_factor": 0.45,
 }
+PRICE_IN_TARIFF = 0.85
+"""Correlation of the choice of a tariff with how much the customer minds the price: what of it shows in any system."""
 ACTION_FACTOR = 0.55
 BAD_MONTH = {
     "demand_factor": 1.38,

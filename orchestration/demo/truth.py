@@ -26,6 +26,7 @@ from orchestration.demo.plan import (
     CSAT_NOISE,
     CSAT_WEIGHTS,
     DAY,
+    PRICE_IN_TARIFF,
     RESPONSE_BASE,
     RESPONSE_WEIGHTS,
     Plan,
@@ -424,6 +425,7 @@ class Truth:
             },
             "churn": {
                 "model": CHURN,
+                "price_in_tariff": PRICE_IN_TARIFF,
                 "by_type": {name: departures.filter(pl.col("churn_type") == name).height for name in CHURN_TYPES},
                 "offer_effect_on_hazard": CHURN["offer_accepted_factor"],
                 "care_effect_on_hazard": 1.0,

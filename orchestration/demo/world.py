@@ -12,10 +12,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
+from scipy.special import ndtr, ndtri
 
 from orchestration.demo import words
 from orchestration.demo.people import ENTERPRISE, Customers, Table, customer_block, size, stack, take
-from orchestration.demo.plan import ACTION_FACTOR, BAD_MONTH, CHURN, DAY, Plan
+from orchestration.demo.plan import ACTION_FACTOR, BAD_MONTH, CHURN, DAY, PRICE_IN_TARIFF, Plan
 
 ENQUIRY, REQUEST, REPAIR, COMPLAINT, ORDER = range(5)
 KINDS = ["consult", "service_request", "repair", "complaint", "order"]
@@ -173,7 +174,11 @@ class World:
             weights = np.array([0.34, 0.3, 0.2, 0.1, 0.06][: len(tariffs)])
             if q == 2:
                 weights = np.array([0.45, 0.36, 0.19, 0.0])
-            choice = rng.choice(len(tariffs), len(rows), p=weights / weights.sum())
+            # Tariffs stand from cheap to dear: the more a customer minds the price, the cheaper is his.
+            rank = PRICE_IN_TARIFF * -facts["price"][c[rows]] + np.sqrt(1 - PRICE_IN_TARIFF**2) * ndtri(
+                rng.random(len(rows))
+            )
+            choice = np.searchsorted(np.cumsum(weights) / weights.sum(), ndtr(rank)).clip(0, len(tariffs) - 1)
             if q != 1:  # the last one is for enterprises
                 firm = facts["kind"][c[rows]] == ENTERPRISE
                 choice = np.where(

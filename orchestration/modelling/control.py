@@ -21,7 +21,7 @@ binary data", *Biometrics* 48, 1992 (counts divided by their overdispersion); R.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
@@ -32,9 +32,11 @@ Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 Booleans = NDArray[np.bool_]
 
-MODEL_VERSION = "control-1"
+MODEL_VERSION = "control-2"
 CHART_KINDS = ("p", "laney_p", "u", "laney_u", "c", "xmr")
-"""Kinds that `judge` reads day by day. A g chart has a point per event, not per day: `g_limits`."""
+"""Kinds that `judge` reads day by day."""
+RARE_KIND = "g"
+"""A g chart has a point per event, not per day: `judge_rare`."""
 
 D2, D4, E2 = 1.128, 3.268, 2.66
 """Of moving ranges of two: mean range / sigma, upper limit of the range / mean range, 3 / D2."""
@@ -281,6 +283,9 @@ class Budget:
         false_alarms_a_month: expected over all charts together.
         run_share: part of them that runs on one side may use; the rest is for single days.
         trim: days of the baseline further from its centre than so many sigmas are left out of it.
+        rare_events: last events over which a g chart takes the rate.
+        rare_baseline: first events of a g chart that freeze its rate.
+        rare_share: part of the false alarms that g charts may use, where there are any.
     """
 
     baseline_weeks: int = 12
@@ -288,6 +293,9 @@ class Budget:
     false_alarms_a_month: float = 1.0
     run_share: float = 0.5
     trim: float = 3.5
+    rare_events: int = 3
+    rare_baseline: int = 12
+    rare_share: float = 0.1
 
     def __post_init__(self) -> None:
         if self.baseline_weeks < 1 or self.baseline_points < 2:
@@ -296,6 +304,11 @@ class Budget:
             raise ValueError(
                 f"false_alarms_a_month {self.false_alarms_a_month:g}, run_share {self.run_share:g}, trim {self.trim:g}:"
                 " above 0, from 0 to below 1, above 0"
+            )
+        if self.rare_events < 1 or self.rare_baseline < 2 or not 0 < self.rare_share < 1:
+            raise ValueError(
+                f"rare_events {self.rare_events}, rare_baseline {self.rare_baseline}, rare_share {self.rare_share:g}:"
+                " at least 1, at least 2, between 0 and 1"
             )
 
 
@@ -418,7 +431,9 @@ def judge(points: pl.DataFrame, budget: Budget = DEFAULT_BUDGET) -> pl.DataFrame
     )
 
 
-_REASONS = pl.Series([None, "no_base", "small_base", "not_final", "no_baseline", "in_baseline"], dtype=pl.Utf8)
+_REASONS = pl.Series(
+    [None, "no_base", "small_base", "not_final", "no_baseline", "in_baseline", "no_event"], dtype=pl.Utf8
+)
 
 
 def _rule_names() -> pl.Series:
@@ -829,3 +844,132 @@ def _run_chances(judged: Booleans, side: Floats, falls: Floats) -> Floats:
     result = np.zeros_like(found)
     np.put_along_axis(result, order, found, axis=1)
     return np.exp(result)
+
+
+# --- rare events ------------------------------------------------------------------------------------------------------------
+
+
+def judge_all(points: pl.DataFrame, budget: Budget = DEFAULT_BUDGET) -> pl.DataFrame:
+    """`judge` for charts of days and `judge_rare` for g charts, within one budget. Arguments, result and errors are theirs."""
+    rare = points.filter(pl.col("chart_kind") == RARE_KIND)
+    daily = points.filter(pl.col("chart_kind").ne_missing(RARE_KIND))
+    if rare.is_empty():
+        return judge(daily, budget)
+    rest = replace(budget, false_alarms_a_month=budget.false_alarms_a_month * (1 - budget.rare_share))
+    as_of = points["day"].max()
+    return (
+        pl.concat([judge(daily, rest), judge_rare(rare, budget)])
+        .with_columns(as_of=pl.lit(as_of, dtype=pl.Date))
+        .sort("chart_id", "day")
+    )
+
+
+def judge_rare(points: pl.DataFrame, budget: Budget = DEFAULT_BUDGET) -> pl.DataFrame:
+    """Score every event of every g chart: opportunities (reviews, contacts) between events, against the chart's own first events.
+
+    The rate of the last `rare_events` = k events (k / opportunities since the event before them) is compared with that of the first
+    `rare_baseline` = m events. Events that come at random have (n / k) / (N / m) ~ F(2k, 2m), n and N being the opportunities: the chance of so
+    many in so few is an incomplete beta function (Cox, *Biometrika* 40, 1953), and the error of the baseline is in it. Only windows wholly after
+    the baseline are judged. Where on a day an event lies is not known: half of the day's opportunities count as before it. A limit of the textbook's g chart
+    (mean plus 3 sigma, no lower one) would see only long calms; here a cluster is what raises the alarm.
+
+    Each event has the chance `rare_share` of the budget, divided by the events that all g charts with a complete baseline may expect in a month.
+
+    Args:
+        points: as for `judge`; of kind g. numerator: events, denominator: opportunities.
+
+    Returns:
+        `POINT_SCHEMA`. `value`: that rate; `centre`: the baseline's; `lower`, `upper`: rates at which an event is a signal. A day without an event
+        is not judged (`no_event`), and has no value.
+
+    Raises:
+        ValueError: a column is missing, a key is twice there, or events are more than their base.
+    """
+    missing = [name for name in NEEDED if name not in points.columns]
+    if missing:
+        raise ValueError(f"points: no column {', '.join(missing)}")
+    if points.is_empty():
+        return pl.DataFrame(schema=POINT_SCHEMA)
+    points = points.sort("chart_id", "day")
+    if points.select(pl.struct("chart_id", "day").is_duplicated().any()).item():
+        raise ValueError("points: a chart has a day twice")
+    if (points["numerator"] > points["denominator"]).any() or (points["numerator"] < 0).any():
+        raise ValueError("points: a chart has more events than its base, or fewer than none")
+    charts = [_rare_chart(part, budget) for part in points.partition_by("chart_id", maintain_order=True)]
+    joins = sorted((chart.joins, chart.a_month) for chart in charts if chart.joins is not None)
+    days = points["day"].to_physical().to_numpy().astype(np.int64)
+    a_month = np.zeros(len(days))
+    for day, events in joins:
+        a_month += np.where(days >= day, events, 0.0)
+    level = np.minimum(budget.false_alarms_a_month * budget.rare_share / np.where(a_month > 0, a_month, 1.0), _LOOSEST)
+    columns = {name: np.concatenate([chart.columns[name] for chart in charts]) for name in charts[0].columns}
+    judged = columns["reason"] == 0
+    k, m = float(budget.rare_events), float(budget.rare_baseline)
+    centre, opportunities = columns["centre"], columns["opportunities"]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        value = k / opportunities
+        base = m / centre
+        many = special.betainc(k, m, opportunities / (opportunities + base))
+        score = -special.ndtri(np.clip(many, 1e-300, 1 - 1e-16))
+        bounds = [k * m / (k * base) / special.fdtri(2 * k, 2 * m, chance) for chance in (level / 2, 1 - level / 2)]
+    chance = np.minimum(2 * np.minimum(many, 1 - many), 1.0)
+    signal = judged & (chance < level)
+    nothing = pl.lit(None, dtype=pl.Float64)
+
+    def shown(values: Floats) -> pl.Series:
+        return pl.Series(np.where(judged, values, np.nan)).fill_nan(None)
+
+    result = points.select("chart_id", "day").with_columns(
+        value=shown(value), centre=pl.Series(centre).fill_nan(None), sigma=nothing, lower=shown(bounds[1]), upper=shown(bounds[0]),
+        score=shown(score), side=pl.Series(np.where(judged, np.sign(value - centre), 0.0)), tail_chance=shown(chance), run_chance=nothing,
+        signal_chance=shown(level), rules=pl.lit(None, dtype=pl.Utf8), is_baseline=pl.Series(columns["is_baseline"]),
+        is_judged=pl.Series(judged), not_judged_reason=_REASONS.gather(columns["reason"]), is_point_signal=pl.Series(signal),
+        is_run_signal=pl.lit(False), expected_false_alarms=pl.Series(np.where(judged, level, 0.0)),
+        model_version=pl.lit(MODEL_VERSION), as_of=pl.lit(points["day"].max(), dtype=pl.Date),
+    )  # fmt: skip
+    return result.select(pl.col(name).cast(kind) for name, kind in POINT_SCHEMA.items())
+
+
+@dataclass(frozen=True)
+class _RareChart:
+    """One g chart; arrays have a value a row. `joins`: day after its baseline (None = it has none), `a_month`: events to expect from then on."""
+
+    joins: int | None
+    a_month: float
+    columns: dict[str, NDArray[np.generic]]
+
+
+def _rare_chart(part: pl.DataFrame, budget: Budget) -> _RareChart:
+    days = part["day"].to_physical().to_numpy().astype(np.int64)
+    final = part["is_final"].to_numpy()
+    events = np.where(final, part["numerator"].to_numpy(), 0).astype(np.int64)
+    base = part["denominator"].cast(pl.Float64).fill_null(0.0).to_numpy()
+    # Opportunities up to the middle of each day, where its events are taken to lie.
+    until = np.cumsum(base) - base / 2
+    total = np.cumsum(events)
+    day_of = np.repeat(np.arange(len(days)), events)  # of each event, in order
+    m, k = budget.rare_baseline, budget.rare_events
+    complete = len(day_of) >= m
+    end = int(day_of[m - 1]) if complete else len(days)
+    before = total - k  # events before the window of the day's last one
+    judged = (events > 0) & (before >= m) & complete
+    start = (
+        day_of[np.clip(before - 1, 0, max(len(day_of) - 1, 0))] if len(day_of) else np.zeros(len(days), dtype=np.int64)
+    )
+    opportunities = np.where(judged, until - until[start], np.nan)
+    # All events of a window on one day: there is no telling how close they were.
+    judged &= np.nan_to_num(opportunities) > 0
+    of_baseline = np.arange(len(days)) <= end
+    reason = np.select(
+        [judged, ~final, np.full(len(days), not complete), events == 0, ~judged], [0, 3, 4, 6, 5], default=5
+    )
+    return _RareChart(
+        joins=int(days[end]) + 1 if complete else None,
+        a_month=m / max(float(days[end] - days[0] + 1), 1.0) * DAYS_A_MONTH if complete else 0.0,
+        columns={
+            "centre": np.full(len(days), m / until[end] if complete and until[end] > 0 else np.nan),
+            "opportunities": opportunities,
+            "reason": reason,
+            "is_baseline": of_baseline & complete,
+        },
+    )

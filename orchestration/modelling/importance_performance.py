@@ -2,7 +2,9 @@
 
 Belongs here: importance of an item (stated by the customers, or derived from their overall answer), its performance, the cross-hairs,
 the quadrant, the distance to the lines and how often a bootstrap puts the item into the same quadrant. Does not belong here: reading
-answers, scales and reversed items (features bring every answer to 0-100, high = good).
+answers, scales and reversed items (features bring every answer to 0-100, high = good, and add them up by blocks of respondents).
+
+Everything follows from sums of answers and of their products over blocks of respondents; how many respondents there are costs nothing here.
 
 Source: J. A. Martilla and J. C. James, "Importance-performance analysis", *Journal of Marketing* 41(1), 1977. Derived importance and
 its names: W. Deng, *Tourism Management* 28, 2007; LMG shares as in `drivers.py`.
@@ -10,8 +12,8 @@ its names: W. Deng, *Tourism Management* 28, 2007; LMG shares as in `drivers.py`
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
@@ -24,14 +26,12 @@ from orchestration.modelling.drivers import (
     SEED,
     Floats,
     block_of_cluster,
-    blocks_of,
     centred,
     draws_of,
     lmg_shares,
-    numbered,
 )
 
-MODEL_VERSION = "ipa-1"
+MODEL_VERSION = "ipa-2"
 
 ImportanceKind = Literal["stated", "correlation", "lmg"]
 """Points that customers give; correlation of the item with the overall answer; share of its variance (all items at once)."""
@@ -57,6 +57,35 @@ class Ratings:
     """shape (n,)"""
 
 
+CENTRE = 50.0
+"""Taken off every answer before it is squared, so that sums of squares keep their digits."""
+
+
+@dataclass(frozen=True)
+class ItemSums:
+    """Sums over blocks of respondents; of answers less `CENTRE`. Arrays have the shape (blocks, items) unless said otherwise.
+
+    `used` are the items whose shares of variance can be told: enough respondents, and not all the same. `products` are those of
+    (1, used items …, overall) over the respondents who rated all of them and the whole: shape (blocks, 2 + used, 2 + used); None = no
+    overall answer, no item, or more than `MOST_FACTORS`.
+    """
+
+    items: Sequence[str]
+    respondents: Floats
+    performance: Floats
+    stated_respondents: Floats
+    stated: Floats
+    both: Floats
+    """Respondents who rated the item and the whole; the sums below are over them."""
+    x: Floats
+    xx: Floats
+    y: Floats
+    yy: Floats
+    xy: Floats
+    used: tuple[int, ...]
+    products: Floats | None
+
+
 MATRIX_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "item": pl.String,
     "importance_kind": pl.String,
@@ -80,80 +109,95 @@ MATRIX_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
 }
 
 
-def _sums_by_block(values: Floats, block: NDArray[np.int64], count: int) -> Floats:
-    """Sums of the columns by block, shape (count, columns); NaN counts as nothing."""
-    filled = np.nan_to_num(values, nan=0.0)
-    return np.column_stack([np.bincount(block, weights=column, minlength=count) for column in filled.T])
+_NO_SPREAD = 1e-9
 
 
-def _correlations(sums: dict[str, Floats]) -> Floats:
-    n = sums["n"]
+def sums_of(ratings: Ratings, *, minimum_base: int, seed: int = SEED) -> ItemSums:
+    """Sums by block of answers that lie in memory: what the features do in SQL. Customers are dealt out to blocks by a recorded seed."""
+    block, count = block_of_cluster(ratings.clusters, seed)
+    here, told = np.isfinite(ratings.performance), np.isfinite(ratings.stated)
+    performance = np.nan_to_num(ratings.performance - CENTRE)
+    answered: NDArray[np.bool_] = np.asarray(np.isfinite(ratings.overall))
+    overall = np.nan_to_num(ratings.overall - CENTRE)[:, None]
+    both = here & answered[:, None]
+    x, y = np.where(both, performance, 0.0), np.where(both, overall, 0.0)
+    enough = here.sum(axis=0) >= max(minimum_base, 1)
+    used = tuple(
+        j for j in range(len(ratings.items)) if enough[j] and np.ptp(ratings.performance[here[:, j], j]) > _NO_SPREAD
+    )
+    products = None
+    if answered.any() and used and len(used) <= MOST_FACTORS:
+        complete = both[:, list(used)].all(axis=1)
+        table = np.column_stack([np.ones(len(overall)), performance[:, list(used)], overall])[complete]
+        products = np.zeros((count, table.shape[1], table.shape[1]))
+        for one in range(table.shape[1]):
+            for other in range(table.shape[1]):
+                products[:, one, other] = np.bincount(
+                    block[complete], weights=table[:, one] * table[:, other], minlength=count
+                )
+
+    def by_block(values: NDArray[np.generic]) -> Floats:
+        return np.column_stack([np.bincount(block, weights=column, minlength=count) for column in values.T])
+
+    return ItemSums(
+        ratings.items, by_block(here), by_block(performance), by_block(told), by_block(np.nan_to_num(ratings.stated - CENTRE)),
+        by_block(both), by_block(x), by_block(x * x), by_block(y), by_block(y * y), by_block(x * y), used, products,
+    )  # fmt: skip
+
+
+def _correlations(n: Floats, x: Floats, y: Floats, xx: Floats, yy: Floats, xy: Floats) -> Floats:
     with np.errstate(invalid="ignore", divide="ignore"):
-        xy = sums["xy"] - sums["x"] * sums["y"] / n
-        xx = sums["xx"] - sums["x"] ** 2 / n
-        yy = sums["yy"] - sums["y"] ** 2 / n
-        found = np.where((xx > 1e-9 * n) & (yy > 1e-9 * n), xy / np.sqrt(xx * yy), np.nan)
-    return np.asarray(found)
+        of_both, of_x, of_y = xy - x * y / n, xx - x**2 / n, yy - y**2 / n
+        return np.asarray(
+            np.where((of_x > _NO_SPREAD * n) & (of_y > _NO_SPREAD * n), of_both / np.sqrt(of_x * of_y), np.nan)
+        )
 
 
 def importance_and_performance(
-    ratings: Ratings, kind: ImportanceKind, *, replicates: int = REPLICATES, seed: int = SEED
+    sums: ItemSums, kind: ImportanceKind, *, replicates: int = REPLICATES, seed: int = SEED
 ) -> tuple[Floats, Floats, list[str | None]]:
     """Importance and performance of the items, first as they are and then of each bootstrap sample of respondents.
 
     Returns:
         importance and performance, shape (1 + replicates, items), NaN where unknown; and per item why its importance is.
     """
-    width = ratings.performance.shape[1]
-    block, count = block_of_cluster(ratings.clusters, seed)
-    weights = np.vstack([np.ones((1, max(count, 1))), draws_of(max(count, 1), replicates, seed)])
+    blocks, width = sums.respondents.shape
+    # The same draws for importance and performance: the same people.
+    weights = np.vstack([np.ones((1, max(blocks, 1))), draws_of(max(blocks, 1), replicates, seed)])
     reasons: list[str | None] = [None] * width
 
     def drawn(values: Floats) -> Floats:
-        return np.asarray(weights @ _sums_by_block(values, block, max(count, 1)))
+        return np.asarray(weights @ values) if blocks else np.zeros((len(weights), width))
 
-    here = np.isfinite(ratings.performance)
     with np.errstate(invalid="ignore", divide="ignore"):
-        performance = drawn(ratings.performance) / drawn(here.astype(np.float64))
+        performance = drawn(sums.performance) / drawn(sums.respondents) + CENTRE
         if kind == "stated":
-            told = np.isfinite(ratings.stated)
-            importance = drawn(ratings.stated) / drawn(told.astype(np.float64))
-            reasons = [None if bool(told[:, j].any()) else "not_asked" for j in range(width)]
+            importance = drawn(sums.stated) / drawn(sums.stated_respondents) + CENTRE
+            reasons = [None if sums.stated_respondents[:, j].any() else "not_asked" for j in range(width)]
             return importance, performance, reasons
-    if not np.isfinite(ratings.overall).any():
+    if not sums.both.any():
         return np.full_like(performance, np.nan), performance, ["no_overall_question"] * width
     if kind == "correlation":
-        both = here & np.isfinite(ratings.overall)[:, None]
-        x = np.where(both, ratings.performance, 0.0)
-        y = np.where(both, np.nan_to_num(ratings.overall)[:, None], 0.0)
-        importance = _correlations(
-            {"n": drawn(both.astype(np.float64)), "x": drawn(x), "y": drawn(y), "xx": drawn(x * x), "yy": drawn(y * y), "xy": drawn(x * y)}
-        )  # fmt: skip
+        importance = _correlations(*(drawn(each) for each in (sums.both, sums.x, sums.y, sums.xx, sums.yy, sums.xy)))
         return importance, performance, ["constant" if np.isnan(one) else None for one in importance[0]]
     if kind != "lmg":
         raise ValueError(f"importance: {kind!r} is none of {', '.join(get_args(ImportanceKind))}")
     importance = np.full_like(performance, np.nan)
-    varies = [
-        bool(np.nanstd(column) > 1e-9) if np.isfinite(column).any() else False for column in ratings.performance.T
-    ]
-    used = [j for j in range(width) if varies[j]]
-    reasons = [None if varies[j] else "constant" for j in range(width)]
+    used = list(sums.used)
+    reasons = [None if j in sums.used else "constant" for j in range(width)]
     if not used:
         return importance, performance, reasons
     if len(used) > MOST_FACTORS:
         return importance, performance, [reasons[j] or "too_many_items" for j in range(width)]
-    complete = here[:, used].all(axis=1) & np.isfinite(ratings.overall)
-    if complete.sum() <= len(used) + 1:
+    whole = np.zeros((len(used) + 2,) * 2) if sums.products is None else sums.products.sum(axis=0)
+    if sums.products is None or whole[0, 0] <= len(used) + 1:
         return importance, performance, [reasons[j] or "fewer_answers_than_factors" for j in range(width)]
-    table = np.column_stack([ratings.performance[complete][:, used], ratings.overall[complete]])
-    spread = table.std(axis=0)
-    if spread[-1] <= 1e-9:
+    spread = np.sqrt(np.maximum(np.diagonal(centred(whole[None])[0]) / whole[0, 0], 0.0))
+    if spread[-1] <= _NO_SPREAD:
         return importance, performance, ["constant_outcome"] * width
-    table = (table - table.mean(axis=0)) / np.where(spread > 1e-9, spread, 1.0)
-    # The blocks of all respondents, so that a replicate draws the same people for importance and performance.
-    blocks = blocks_of(table, block[complete], count)
-    whole = blocks.products.sum(axis=0)[None]
-    importance[:, used] = lmg_shares(centred(np.concatenate([whole, blocks.resampled(replicates, seed)])))
+    drawn_products = (weights @ sums.products.reshape(blocks, -1)).reshape(-1, *whole.shape)
+    scale = np.where(spread > _NO_SPREAD, spread, 1.0)
+    importance[:, used] = lmg_shares(centred(drawn_products) / (scale[:, None] * scale))
     return importance, performance, reasons
 
 
@@ -187,7 +231,7 @@ def quadrants_of(
 
 
 def matrix_of(
-    ratings: Ratings,
+    sums: ItemSums,
     kind: ImportanceKind,
     *,
     minimum_base: int,
@@ -206,16 +250,11 @@ def matrix_of(
 
     Returns: schema `MATRIX_SCHEMA`, one row per item, in the order of the items.
     """
-    n = np.isfinite(ratings.performance).sum(axis=0)
-    small: list[bool] = (n < max(minimum_base, 1)).tolist()
-    # Without its answers a small item takes no respondents from the complete cases of the others.
-    kept = replace(
-        ratings,
-        performance=np.where(small, np.nan, ratings.performance),
-        stated=np.where(small, np.nan, ratings.stated),
-    )
-    importance, performance, reasons = importance_and_performance(kept, kind, replicates=replicates, seed=seed)
-    reasons = ["below_minimum_base" if small[j] else reasons[j] for j in range(len(ratings.items))]
+    n = sums.respondents.sum(axis=0)
+    small: NDArray[np.bool_] = n < max(minimum_base, 1)
+    importance, performance, reasons = importance_and_performance(sums, kind, replicates=replicates, seed=seed)
+    importance[:, small], performance[:, small] = np.nan, np.nan
+    reasons = ["below_minimum_base" if small[j] else reasons[j] for j in range(len(sums.items))]
     importance[:, np.isnan(importance[0])] = np.nan
     line_i, line_p, number = quadrants_of(importance, performance, cross_hairs)
     placed: NDArray[np.bool_] = np.asarray(number[0] >= 0)
@@ -226,7 +265,7 @@ def matrix_of(
     rows = []
     spread_i = float(importance[0, placed].std()) if placed.any() else 0.0
     spread_p = float(performance[0, placed].std()) if placed.any() else 0.0
-    for j, item in enumerate(ratings.items):
+    for j, item in enumerate(sums.items):
         row: dict[str, object] = {"item": item, "importance_kind": kind, "respondents": int(n[j]), "cross_hairs": cross_hairs, "reason": reasons[j]}  # fmt: skip
         for name, values in (("performance", performance[:, j]), ("importance", importance[:, j])):
             if np.isfinite(values[0]):
@@ -268,69 +307,84 @@ IMPORTANCE_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
 }
 
 
-def importance_performance(items: pl.DataFrame, *, minimum_base: int, replicates: int = REPLICATES) -> pl.DataFrame:
+def importance_performance(sums: pl.DataFrame, *, minimum_base: int, replicates: int = REPLICATES) -> pl.DataFrame:
     """Matrices of every survey: by question and by dimension, with each kind of importance.
 
     Args:
-        items: one row per response and item: source, survey_id, survey_kind, response_id, cluster, responded_on, item_level (question or
-            dimension), item, item_dimension (of a question; null = none), scale, performance, stated, overall (0-100, null = none).
+        sums: one row per survey (source, survey_id), item_level (question or dimension), item, block of respondents and, of the answers of
+            respondents who rated all items that can share, other_item (itself among them; null = the item alone): `ftr_survey_item_sums`.
+            period_start, period_end, survey_kind, item_dimension and answers_on_other_scales are the same in all rows of an item.
 
     Returns:
-        Schema `IMPORTANCE_SCHEMA`, for the 12 months up to the survey's own last day. Of an item only answers on its newest scale within them are
-        used; the others are counted. Kinds of importance that a survey cannot have at all (nothing stated, no overall question) have no rows.
+        Schema `IMPORTANCE_SCHEMA`. Kinds of importance that a survey cannot have at all (nothing stated, no overall question) have no rows.
+        Rounded to 9 places, because sums of fractions depend on the order of rows.
     """
-    if items.is_empty():
+    if sums.is_empty():
         return pl.DataFrame(schema=IMPORTANCE_SCHEMA)
-    items = items.sort("source", "survey_id", "item_level", "item", "responded_on", "response_id")
-    as_of = items["responded_on"].max()
+    as_of = sums["period_end"].max()
     found = []
-    for (source, survey_id), survey in items.group_by(["source", "survey_id"], maintain_order=True):
-        end = survey["responded_on"].max()
-        start = pl.Series([end], dtype=pl.Date).dt.offset_by("1d").dt.offset_by("-12mo")[0]
-        for (level,), part in survey.filter(pl.col("responded_on") >= start).group_by(
-            ["item_level"], maintain_order=True
-        ):
-            newest = part.group_by("item").agg(pl.col("scale").last().alias("newest"), pl.col("item_dimension").last())
-            part = part.drop("item_dimension").join(newest, on="item", how="left", maintain_order="left")
-            on_scale = part.filter(pl.col("scale").eq_missing(pl.col("newest")))
-            others = part.group_by("item").agg((~pl.col("scale").eq_missing(pl.col("newest"))).sum().cast(pl.Int64).alias("answers_on_other_scales"))  # fmt: skip
-            ratings = _ratings(on_scale)
-            for kind in get_args(ImportanceKind):
-                if not np.isfinite(ratings.stated if kind == "stated" else ratings.overall).any():
-                    continue
-                matrix = matrix_of(ratings, kind, minimum_base=minimum_base, replicates=replicates)
-                found.append(
-                    matrix.join(others, on="item", how="left", maintain_order="left")
-                    .join(newest.drop("newest"), on="item", how="left", maintain_order="left")
-                    .with_columns(
-                        source=pl.lit(source),
-                        survey_id=pl.lit(survey_id),
-                        survey_kind=pl.lit(part["survey_kind"][-1], dtype=pl.String),
-                        period_start=pl.lit(start, dtype=pl.Date),
-                        period_end=pl.lit(end, dtype=pl.Date),
-                        item_level=pl.lit(level),
-                        model_version=pl.lit(MODEL_VERSION),
-                        as_of=pl.lit(as_of, dtype=pl.Date),
-                    )
-                    .select(list(IMPORTANCE_SCHEMA))
-                )
+    order = ["source", "survey_id", "item_level"]
+    for _, part in sums.sort(*order, "item", "other_item", "block", nulls_last=False).group_by(
+        order, maintain_order=True
+    ):
+        of_items = part.unique("item", keep="first", maintain_order=True).select(
+            "source", "survey_id", "survey_kind", "period_start", "period_end", "item_level", "item", "item_dimension",
+            "answers_on_other_scales", pl.lit(MODEL_VERSION).alias("model_version"), pl.lit(as_of, dtype=pl.Date).alias("as_of"),
+        )  # fmt: skip
+        items = _item_sums(part, max(minimum_base, 1))
+        for kind in get_args(ImportanceKind):
+            if not (items.stated_respondents if kind == "stated" else items.both).any():
+                continue
+            matrix = matrix_of(items, kind, minimum_base=minimum_base, replicates=replicates)
+            found.append(
+                of_items.join(matrix, on="item", how="left", maintain_order="left").select(list(IMPORTANCE_SCHEMA))
+            )
     if not found:
         return pl.DataFrame(schema=IMPORTANCE_SCHEMA)
-    return pl.concat(found).cast(IMPORTANCE_SCHEMA)  # type: ignore[arg-type]
+    floats = [name for name, kind in IMPORTANCE_SCHEMA.items() if kind == pl.Float64]
+    return pl.concat(found).cast(IMPORTANCE_SCHEMA).with_columns(pl.col(floats).round(9))  # type: ignore[arg-type]
 
 
-def _ratings(part: pl.DataFrame) -> Ratings:
+def _item_sums(part: pl.DataFrame, least: int) -> ItemSums:
+    """Rows of one survey and level of items -> arrays."""
     names = part["item"].unique().sort().to_list()
-    responses = part.select("response_id", "cluster").unique().sort("response_id", "cluster").unique("response_id", keep="first", maintain_order=True)  # fmt: skip
-    row = pl.Series(np.arange(responses.height), dtype=pl.Int64)
-    placed = part.join(
-        responses.select("response_id").with_columns(row=row), on="response_id", how="left", maintain_order="left"
+    number = {name: j for j, name in enumerate(names)}
+    count = int(part["block"].max()) + 1  # type: ignore[arg-type]
+    alone = part.filter(pl.col("other_item").is_null())
+    at = (
+        alone["block"].to_numpy(),
+        alone["item"].replace_strict(number, return_dtype=pl.Int64).to_numpy(),
     )
-    at = placed["row"].to_numpy()
-    column = placed["item"].replace_strict(names, list(range(len(names))), return_dtype=pl.Int64).to_numpy()
-    shape = (responses.height, len(names))
-    performance, stated, overall = np.full(shape, np.nan), np.full(shape, np.nan), np.full(responses.height, np.nan)
-    performance[at, column] = placed["performance"].cast(pl.Float64).to_numpy()
-    stated[at, column] = placed["stated"].cast(pl.Float64).to_numpy()
-    overall[at] = placed["overall"].cast(pl.Float64).to_numpy()
-    return Ratings(names, performance, stated, overall, numbered(responses["cluster"].to_numpy(), responses.height))
+
+    def by_block(name: str) -> Floats:
+        filled = np.zeros((count, len(names)))
+        filled[at] = alone[name].cast(pl.Float64).fill_null(0.0).to_numpy()
+        return filled
+
+    pairs = part.filter(pl.col("other_item").is_not_null())
+    shares = alone.group_by("item").agg(
+        (pl.col("respondents").sum() >= least) & (pl.col("highest").max() - pl.col("lowest").min() > _NO_SPREAD)
+    )
+    used = tuple(sorted(number[name] for name in shares.filter(pl.col("respondents"))["item"]))
+    products = _products(pairs, {names[j]: 1 + at for at, j in enumerate(used)}, count) if pairs.height else None
+    return ItemSums(
+        names, by_block("respondents"), by_block("score_sum"), by_block("stated_respondents"), by_block("stated_sum"),
+        by_block("answers"), by_block("item_sum"), by_block("item_times_other"), by_block("overall_sum"),
+        by_block("overall_squares"), by_block("item_times_overall"), used, products,
+    )  # fmt: skip
+
+
+def _products(pairs: pl.DataFrame, place: Mapping[str, int], count: int) -> Floats:
+    """Rows of pairs of items -> products of (1, items …, overall) by block; `place`: column of each item."""
+    products = np.zeros((count, len(place) + 2, len(place) + 2))
+    block = pairs["block"].to_numpy()
+    one = pairs["item"].replace_strict(place, return_dtype=pl.Int64).to_numpy()
+    other = pairs["other_item"].replace_strict(place, return_dtype=pl.Int64).to_numpy()
+    for name, left, right in (
+        ("answers", 0, 0), ("overall_sum", 0, -1), ("overall_squares", -1, -1), ("item_sum", one, 0),
+        ("item_times_overall", one, -1), ("item_times_other", one, other),
+    ):  # fmt: skip
+        amounts = pairs[name].cast(pl.Float64).to_numpy()
+        products[block, left, right] = amounts
+        products[block, right, left] = amounts
+    return products

@@ -1,21 +1,14 @@
-"""Which contacts of a month are to be listened to: a random draw with a seed, its record, and the check of it.
+"""Which contacts of a month are to be listened to: a random draw with a seed (`draws`).
 
-Belongs here: the draw (a pure function of candidates and seed), reading the candidates from a snapshot, and the record under the home. Does not belong here:
-who has to be reviewed how often (`seeds/quality_coverage.csv`, through the mart `fct_quality_coverage`) and what a review says.
+Belongs here: the draw (a pure function of candidates and seed) and reading the candidates from a snapshot. Does not belong here: who has to be reviewed how
+often (`seeds/quality_coverage.csv`, through the mart `fct_quality_coverage`) and what a review says.
 
-The draw of an agent is systematic: the agent's contacts that were not reviewed yet are put in an order by half of the month, channel and topic, at random within
-these, and every (N / n)th is taken from a random start. So each contact has the same chance n / N, and the drawn ones spread over the strata as the contacts
-do (W. G. Cochran, *Sampling Techniques*, 3rd ed. 1977, chapter 8). The random numbers are SHA-256 digests of seed, month, agent and contact: whoever knows the
-seed can follow the draw by hand, and no version of a library changes it.
+The contacts of each agent that were not reviewed yet are drawn systematically, in the order of half of the month, channel and topic.
 """
 
 from __future__ import annotations
 
-import csv
-import hashlib
-import json
-import os
-import secrets
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -23,9 +16,10 @@ from typing import Any
 
 import polars as pl
 
-from dashboards.data.snapshot import Snapshot, open_snapshot
+from dashboards.data.snapshot import Snapshot
+from orchestration.operations import draws
+from orchestration.operations.draws import DrawError
 from orchestration.settings import Settings
-from orchestration.sources.rawstore import private_folder
 
 METHOD = "systematic-sha256-1"
 """Changes when the same seed and candidates would give another draw."""
@@ -45,10 +39,6 @@ _STRATUM = ("half", "channel", "topic")
 _KEY = ("agent_id", "source", "contact_kind", "contact_id")
 DRAWN = [*_KEY, *_STRATUM, "probability"]
 """Columns of a draw, also of the file. Ids only: who the customer is stands in none of them."""
-
-
-class DrawError(ValueError):
-    """There is nothing to draw from, or a record cannot be read; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -80,11 +70,6 @@ class Draw:
     contacts: list[dict[str, Any]]
 
 
-def _uniform(*parts: object) -> int:
-    """A whole number below 2^256 that follows from the parts."""
-    return int.from_bytes(hashlib.sha256("\x1f".join(str(part) for part in parts).encode()).digest())
-
-
 def draw_contacts(candidates: pl.DataFrame, month: date, seed: int) -> pl.DataFrame:
     """The contacts to review.
 
@@ -113,12 +98,10 @@ def draw_contacts(candidates: pl.DataFrame, month: date, seed: int) -> pl.DataFr
         found.sort(
             key=lambda row: (
                 *(str(row[name]) for name in _STRATUM),
-                _uniform(seed, month, agent, *(row[k] for k in _KEY[1:])),
+                draws.uniform(seed, month, agent, *(row[k] for k in _KEY[1:])),
             )
         )
-        # Start below N / n, then every (N / n)th; in whole numbers, so that nothing is rounded: place k is floor((u / 2^256 + k) N / n).
-        start = _uniform(seed, month, agent)
-        places = [((start + (k << 256)) * len(found) // n) >> 256 for k in range(n)]
+        places = draws.systematic(len(found), n, draws.uniform(seed, month, agent))
         rows += [
             {name: found[place][name] for name in DRAWN[:-1]} | {"probability": n / len(found)} for place in places
         ]
@@ -135,11 +118,7 @@ def candidates_of(snapshot: Snapshot, month: date) -> tuple[pl.DataFrame, pl.Dat
     Raises:
         DrawError: the snapshot has no contacts of that month, or is older than the quality marts.
     """
-    tables = {
-        row["table_name"]
-        for row in snapshot.rows("select table_name from information_schema.tables where table_schema = 'main'")
-    }
-    if not {"fct_quality_coverage", "fct_reviewable_contacts", "fct_quality_sheets"} <= tables:
+    if not {"fct_quality_coverage", "fct_reviewable_contacts", "fct_quality_sheets"} <= draws.table_names(snapshot):
         raise DrawError("the published snapshot has no quality marts; run `csatlas refresh` first.")
     agents = snapshot.frame(
         "select agent_id, org_unit_id, contacts_handled as handled, contacts_reviewed as reviewed, target, greatest(target - contacts_reviewed, 0) as lacking"
@@ -170,32 +149,15 @@ def candidates_of(snapshot: Snapshot, month: date) -> tuple[pl.DataFrame, pl.Dat
     ).sort("agent_id")
 
 
-def _digest(candidates: pl.DataFrame) -> str:
-    return hashlib.sha256(candidates.select(*CANDIDATES).sort(*_KEY).write_csv().encode()).hexdigest()
+def _again(candidates: pl.DataFrame, record: Mapping[str, Any]) -> pl.DataFrame:
+    return draw_contacts(candidates, date.fromisoformat(record["month"]), int(record["seed"]))
 
 
-def folder_of(settings: Settings) -> Path:
-    """Where draws are recorded: for each a `.json`, and a `.parquet` with its candidates; only their owner may read them."""
-    return settings.home / "draws"
+def _found(snapshot: Snapshot, record: Mapping[str, Any]) -> pl.DataFrame:
+    return candidates_of(snapshot, date.fromisoformat(record["month"]))[0]
 
 
-def _write_privately(path: Path, content: bytes) -> None:
-    """A new file that only its owner may read; it is there in whole or not at all."""
-    part = path.with_suffix(path.suffix + ".part")
-    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as out:
-        out.write(content)
-        out.flush()
-        os.fsync(out.fileno())
-    os.replace(part, path)
-
-
-def _parquet(candidates: pl.DataFrame) -> bytes:
-    import io
-
-    buffer = io.BytesIO()
-    candidates.write_parquet(buffer, compression="zstd")
-    return buffer.getvalue()
+LAYOUT = draws.Layout("quality", "contacts", METHOD, CANDIDATES, _KEY, _KEY, tuple(DRAWN), "month", _again, _found)
 
 
 def draw_quality(
@@ -212,128 +174,21 @@ def draw_quality(
         DrawError: nothing to draw from.
     """
     candidates, agents = candidates_of(snapshot, month)
-    used = secrets.randbelow(2**31) if seed is None else seed
+    used = draws.chosen_seed(seed)
     drawn = draw_contacts(candidates, month, used)
     per_agent = drawn.group_by("agent_id").agg(pl.len().cast(pl.Int64).alias("drawn"))
     listed = (
         agents.join(per_agent, on="agent_id", how="left").with_columns(pl.col("drawn").fill_null(0)).sort("agent_id")
     )
     at = now or datetime.now(UTC)
-    folder = private_folder(folder_of(settings))
-    earlier = len(list(folder.glob(f"quality-{month:%Y-%m}-*.json")))
+    earlier = draws.earlier_draws(settings, f"quality-{month:%Y-%m}")
     draw = Draw(
-        f"quality-{month:%Y-%m}-{at:%Y%m%dT%H%M%S%f}Z", month, used, version, at, METHOD, earlier, _digest(candidates), listed.to_dicts(), drawn.to_dicts(),
+        f"quality-{month:%Y-%m}-{at:%Y%m%dT%H%M%S%f}Z", month, used, version, at, METHOD, earlier, draws.digest(LAYOUT, candidates), listed.to_dicts(), drawn.to_dicts(),
     )  # fmt: skip
-    _write_privately(folder / f"{draw.draw_id}.parquet", _parquet(candidates))
-    record = json.dumps(asdict(draw), ensure_ascii=False, indent=1, default=lambda value: value.isoformat())
-    _write_privately(folder / f"{draw.draw_id}.json", (record + "\n").encode())
+    draws.record_draw(settings, draw.draw_id, asdict(draw), candidates)
     return draw
 
 
 def write_file(draw: Draw, path: Path) -> None:
     """The drawn contacts as a CSV file that only its owner may read; an existing one is replaced."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    os.fchmod(descriptor, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as out:
-        writer = csv.DictWriter(out, ["draw_id", *DRAWN])
-        writer.writeheader()
-        writer.writerows({"draw_id": draw.draw_id, **row} for row in draw.contacts)
-
-
-@dataclass(frozen=True)
-class DrawCheck:
-    """What a check found. It is good when `faults` is empty.
-
-    Attributes:
-        faults: what does not hold, in words.
-        contacts: drawn by the record.
-        snapshot: `same` candidates as the snapshot has, `different`, or `gone` (no longer kept).
-    """
-
-    draw_id: str
-    month: str
-    seed: int
-    drawn_at: str
-    snapshot_version: str
-    contacts: int
-    earlier_draws: int
-    snapshot: str
-    faults: list[str]
-
-
-def check_draw(settings: Settings, path: Path) -> DrawCheck:
-    """Whether a file of drawn contacts, or a record, is what its seed gives.
-
-    The draw is made again from the recorded candidates and seed, and compared with the record and the file; the candidates are compared with the snapshot
-    they were read from, as long as it is kept.
-
-    Args:
-        path: the CSV file of a draw, or its record.
-
-    Raises:
-        DrawError: it is neither, or its record is not there.
-    """
-    rows: list[dict[str, str]] | None = None
-    if path.suffix == ".json":
-        record_path = path
-    else:
-        try:
-            with path.open(encoding="utf-8-sig", newline="") as source:
-                reader = csv.DictReader(source)
-                if not reader.fieldnames or not {"draw_id", *_KEY} <= set(reader.fieldnames):
-                    raise DrawError(f"{path} is no file of a draw: it has no column draw_id, {', '.join(_KEY)}.")
-                rows = list(reader)
-        except (FileNotFoundError, UnicodeDecodeError) as error:
-            raise DrawError(f"{path} cannot be read: {error}") from None
-        names = {row["draw_id"] for row in rows}
-        if len(names) != 1:
-            raise DrawError(f"{path} names {len(names)} draws; a file holds the contacts of one.")
-        name = names.pop()
-        if Path(name).name != name or not name.startswith("quality-"):
-            raise DrawError(f"{path}: {name!r} is the name of no draw.")
-        record_path = folder_of(settings) / f"{name}.json"
-    try:
-        record = json.loads(record_path.read_text(encoding="utf-8"))
-        candidates = pl.read_parquet(record_path.with_suffix(".parquet"))
-        month, drawn = date.fromisoformat(record["month"]), record["contacts"]
-        seed, method = int(record["seed"]), record["method"]
-    except FileNotFoundError as error:
-        raise DrawError(f"there is no record of this draw ({error.filename}).") from None
-    except (ValueError, KeyError, TypeError, pl.exceptions.PolarsError) as error:
-        raise DrawError(f"{record_path} cannot be read as the record of a draw: {error}") from None
-    faults = []
-    if method != METHOD:
-        faults.append(
-            f"it was drawn by the method {method}; this version of csatlas draws by {METHOD} and cannot follow it."
-        )
-    if _digest(candidates) != record["candidates_digest"]:
-        faults.append("the recorded candidates are not those of the draw.")
-    keys = {tuple(row[key] for key in _KEY) for row in drawn}
-    again = draw_contacts(candidates, month, seed)
-    if method == METHOD and {tuple(row[key] for key in _KEY) for row in again.to_dicts()} != keys:
-        faults.append("the seed gives other contacts than the record has.")
-    if rows is not None:
-        listed = [tuple(row[key] for key in _KEY) for row in rows]
-        missing, added = keys - set(listed), set(listed) - keys
-        if missing or added or len(listed) != len(set(listed)):
-            faults.append(
-                f"the file lacks {len(missing)} drawn contacts, has {len(added)} that were not drawn, and {len(listed) - len(set(listed))} twice."
-            )
-    state = _compared(settings, record, candidates, month)
-    if state == "different":
-        faults.append("the candidates are not those of the snapshot they are said to come from.")
-    return DrawCheck(
-        record_path.stem, f"{month:%Y-%m}", seed, record["drawn_at"], record["snapshot_version"], len(drawn), int(record["earlier_draws"]), state, faults
-    )  # fmt: skip
-
-
-def _compared(settings: Settings, record: dict[str, Any], candidates: pl.DataFrame, month: date) -> str:
-    path = settings.serving / f"csatlas-{record['snapshot_version']}.duckdb"
-    if not path.is_file():
-        return "gone"
-    snapshot = open_snapshot(path)
-    try:
-        found, _ = candidates_of(snapshot, month)
-    finally:
-        snapshot.close()
-    return "same" if _digest(found) == _digest(candidates) else "different"
+    draws.write_rows(LAYOUT, draw.draw_id, draw.contacts, path)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import json
+import re
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -31,6 +32,9 @@ from orchestration.serving.catalogue import SemanticModel, catalogue_rows, metri
 from orchestration.serving.publish import versions
 from orchestration.settings import STORAGE_VERSION, Settings
 from orchestration.sources.rawstore import private_folder, quoted
+
+_OR_EMPTY = re.compile(r"coalesce\((\w+), ''\)")
+"""A part of a key that may be null, as its test writes it."""
 
 EVERYBODY = "*"
 """Rights key of rows that belong to no unit and that everybody may see."""
@@ -89,7 +93,7 @@ def _public_marts(manifest: Mapping[str, Any], models: Mapping[str, SemanticMode
     """
     found = []
     keys = {
-        node["attached_node"]: tuple(node["test_metadata"]["kwargs"]["columns"])
+        node["attached_node"]: tuple(_OR_EMPTY.sub(r"\1", part) for part in node["test_metadata"]["kwargs"]["columns"])
         for node in manifest["nodes"].values()
         if (node.get("test_metadata") or {}).get("name") == "unique_key"
     }

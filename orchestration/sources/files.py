@@ -458,8 +458,9 @@ class _Loader:
             return self._insert(item, file_id, header.columns, relation, [str(path)])
         except (duckdb.IOException, duckdb.OutOfMemoryException, duckdb.FatalException):
             raise
-        except duckdb.Error:
-            # The strict reader has many ways to refuse a line; each aborts the transaction. The tolerant path says what is wrong.
+        except (duckdb.Error, UnicodeDecodeError):
+            # The strict reader has many ways to refuse a line; each aborts the transaction. The tolerant path says what is wrong. DuckDB quotes the line in its
+            # message and cuts it by bytes: inside a Chinese character that makes the message no text, which Python tells as an error of its own.
             self._rollback()
             self.connection.begin()
             return None

@@ -1,4 +1,4 @@
-"""`python -m tests.bench [loading] [refresh] [serving] [contacts] [satisfaction] [drivers] [weights] [control] [churn] [scale] [--rows N] …`: measure, print JSON.
+"""`python -m tests.bench [loading] [refresh] [serving] [contacts] [satisfaction] [drivers] [weights] [control] [identity] [churn] [tiers] [risk] [arrears] [scale] [--rows N] …`: measure, print JSON.
 
 A measurement runs in a process of its own, so that its peak memory is its own. Baselines are measured in the same run, on the same
 machine, right before: a ratio says more than seconds.
@@ -34,11 +34,15 @@ from dashboards.data.snapshot import REMEMBERED_ANSWERS, Snapshot, SnapshotStore
 from orchestration.settings import PROJECT_ROOT, Settings
 from orchestration.sources.declarations import load_declarations
 from orchestration.sources.files import load_inbox
+from tests.bench.arrears import measure_arrears
 from tests.bench.churn import measure_churn
 from tests.bench.contacts import measure_contacts
 from tests.bench.control import measure_control
 from tests.bench.drivers import measure_drivers
+from tests.bench.identity import measure_linking
+from tests.bench.risk import measure_risk
 from tests.bench.satisfaction import measure_satisfaction
+from tests.bench.tiers import measure_tiers
 from tests.bench.weights import measure_weights
 
 CSATLAS = Path(sys.executable).with_name("csatlas")
@@ -317,17 +321,20 @@ def main() -> None:
     parser.add_argument(
         "names",
         nargs="*",
-        help="loading, refresh, serving, contacts, satisfaction, drivers, weights, control, churn, scale; default: loading refresh serving",
+        help="loading, refresh, serving, contacts, satisfaction, drivers, weights, control, identity, churn, tiers, risk, arrears, scale; default: loading refresh serving",
     )
     parser.add_argument("--rows", type=int, default=5_000_000, help="rows of the call file")
     parser.add_argument("--answers", type=int, default=5_000_000, help="survey answers in `drivers` and `weights`")
+    parser.add_argument(
+        "--customers", type=int, default=500_000, help="customers in `arrears`, twelve transactions each"
+    )
     parser.add_argument("--calls", type=int, default=10_000_000, help="calls of the company in `scale`")
     parser.add_argument("--tickets", type=int, default=1_000_000, help="tickets of the company in `scale`")
+    parser.add_argument("--customers", type=int, default=5_000_000, help="customers of the benches of customers")
     parser.add_argument(
         "--responses", type=int, default=5_000_000, help="responses in `satisfaction`, six answers each"
     )
-    parser.add_argument("--customers", type=int, default=5_000_000, help="customers in `churn`")
-    parser.add_argument("--transactions", type=int, default=60_000_000, help="transactions in `churn`")
+    parser.add_argument("--transactions", type=int, default=60_000_000, help="transactions in `churn` and `tiers`")
     parser.add_argument(
         "--home", type=Path, help="published home for `serving` and `contacts`; default: a company made for it"
     )
@@ -345,10 +352,18 @@ def main() -> None:
             print(json.dumps(measure_satisfaction(Path(rest[0]), int(rest[1]))))
         elif name == "weights":
             print(json.dumps(measure_weights(int(rest[0]))))
+        elif name == "risk":
+            print(json.dumps(measure_risk(Path(rest[0]), int(rest[1]))))
         elif name == "churn":
             print(json.dumps(measure_churn(Path(rest[0]), int(rest[1]), int(rest[2]))))
+        elif name == "arrears":
+            print(json.dumps(measure_arrears(Path(rest[0]), int(rest[1]))))
         elif name == "control":
             print(json.dumps(measure_control()))
+        elif name == "identity":
+            print(json.dumps(measure_linking(int(rest[0]))))
+        elif name == "tiers":
+            print(json.dumps(measure_tiers(Path(rest[0]), int(rest[1]), int(rest[2]))))
         else:
             print(json.dumps(measure_serving(Path(rest[0]))))
         return
@@ -358,6 +373,8 @@ def main() -> None:
         found["loading"] = {kind: _in_a_process("loading", str(chosen.rows), kind) for kind in ("clean", "damaged")}
     if "control" in names:
         found["control"] = _in_a_process("control")
+    if "identity" in names:
+        found["identity"] = _in_a_process("identity", str(chosen.customers))
     if "refresh" in names:
         found["refresh"] = measure_refresh([])
     if "weights" in names:
@@ -377,9 +394,18 @@ def main() -> None:
     if "satisfaction" in names:
         with tempfile.TemporaryDirectory() as folder:
             found["satisfaction"] = _in_a_process("satisfaction", folder, str(chosen.responses))
+    if "risk" in names:
+        with tempfile.TemporaryDirectory() as folder:
+            found["risk"] = _in_a_process("risk", folder, str(chosen.customers))
     if "churn" in names:
         with tempfile.TemporaryDirectory() as folder:
             found["churn"] = _in_a_process("churn", folder, str(chosen.customers), str(chosen.transactions))
+    if "tiers" in names:
+        with tempfile.TemporaryDirectory() as folder:
+            found["tiers"] = _in_a_process("tiers", folder, str(chosen.customers), str(chosen.transactions))
+    if "arrears" in names:
+        with tempfile.TemporaryDirectory() as folder:
+            found["arrears"] = _in_a_process("arrears", folder, str(chosen.customers))
     if "scale" in names:
         customers = max(5_000, chosen.calls // 60)
         found["scale"] = measure_refresh(

@@ -107,14 +107,20 @@ def test_an_alert_splits_into_mix_and_level_exactly(marts: duckdb.DuckDBPyConnec
         ).fetchall()
     }
     parts = marts.sql("select * from warehouse.features.ftr_control_parts").pl()
-    column = {"headquarters": None, "province": "province_id", "city": "city_id"}
-    below = {"headquarters": "province_id", "province": "city_id", "city": "org_unit_id"}
+    column = {
+        "headquarters": None,
+        "province": "province_id",
+        "city": "city_id",
+        "channel": "channel",
+        "product_line": "product_line",
+    }
+    below = {"province": "city_id", "city": "org_unit_id"}
     split = 0
     for row in alerts.to_dicts():
         own = parts.filter(pl.col("metric") == row["metric"])
         above = column[row["unit_level"]]
         if above:
-            own = own.filter(pl.col(above) == row["org_unit_id"])
+            own = own.filter(pl.col(above) == (row["part"] or row["org_unit_id"]))
         own = own.cast({"numerator": pl.Float64, "denominator": pl.Float64})
         now = own.filter(pl.col("day").is_between(row["first_day"], row["last_day"]))
         first, last = baselines[row["chart_id"]]
@@ -126,7 +132,11 @@ def test_an_alert_splits_into_mix_and_level_exactly(marts: duckdb.DuckDBPyConnec
             continue
         rate = [total(frame, "numerator") / total(frame, "denominator") for frame in (now, then)]
         assert row["change_since_baseline"] == pytest.approx(rate[0] - rate[1])
-        for name, key in (("unit", below[row["unit_level"]]), ("channel", "channel"), ("product", "product_line")):
+        for name, key in (
+            ("unit", below.get(row["unit_level"], "province_id")),
+            ("channel", "channel"),
+            ("product", "product_line"),
+        ):
             effects, mix = {}, 0.0
             for part in set(now[key].to_list()) | set(then[key].to_list()):
                 x1, n1, x0, n0 = (

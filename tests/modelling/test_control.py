@@ -10,10 +10,21 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
 from scipy import stats
 
 from orchestration.modelling import control
-from orchestration.modelling.control import NELSON, WESTERN_ELECTRIC, Budget, Rule, broken_rules, judge
+from orchestration.modelling.control import (
+    NELSON,
+    POINT_SCHEMA,
+    WESTERN_ELECTRIC,
+    Budget,
+    Rule,
+    broken_rules,
+    judge,
+    judge_all,
+    judge_rare,
+)
 
 # D. C. Montgomery, *Introduction to Statistical Quality Control*, 6th ed. 2009.
 ORANGE_JUICE = [
@@ -480,3 +491,94 @@ def test_what_cannot_be_is_refused(change: dict[str, pl.Expr], words: str) -> No
 def test_a_budget_that_cannot_be_kept_is_refused(wrong: dict[str, int]) -> None:
     with pytest.raises(ValueError):
         Budget(**wrong)  # type: ignore[arg-type]
+
+
+# --- rare events ---
+
+
+def rare(events: np.ndarray, base: np.ndarray, chart: str = "fatal") -> pl.DataFrame:
+    days = [date(2026, 1, 1) + timedelta(at) for at in range(len(events))]
+    return pl.DataFrame(
+        {
+            "chart_id": chart, "chart_kind": "g", "pattern_of": chart, "day": days, "day_class": [day.isoweekday() for day in days],
+            "numerator": events, "denominator": base, "minimum_base": 1, "is_final": True,
+        }
+    )  # fmt: skip
+
+
+def test_a_rare_event_by_hand() -> None:
+    """One review a day: twelve baseline events 30 days apart, the last on day 360; then three on days 361, 362 and 363."""
+    events = np.zeros(380, dtype=int)
+    events[[30 * at - 1 for at in range(1, 13)]] = 1
+    events[[360, 361, 362]] = 1
+    found = judge_rare(rare(events, np.ones(380, dtype=int)), Budget(rare_baseline=12, rare_events=3, rare_share=0.1))
+    assert dict(found.schema) == POINT_SCHEMA
+    row = found.row(362, named=True)
+    # Three events within three reviews after twelve within 359.5: (3 / 3) / (359.5 / 12) ~ F(6, 24).
+    assert row["value"] == pytest.approx(1.0) and row["centre"] == pytest.approx(12 / 359.5)
+    assert row["tail_chance"] == pytest.approx(2 * stats.f.cdf((3 / 3) / (359.5 / 12), 6, 24))
+    assert row["is_point_signal"] and row["side"] == 1 and row["upper"] < row["value"]
+    reasons = found["not_judged_reason"].to_list()
+    assert reasons[360:364] == ["in_baseline", "in_baseline", None, "no_event"]
+    assert found.filter("is_judged").height == 1 and found["is_baseline"].sum() == 360
+
+
+def test_the_limits_of_rare_events_are_where_signals_begin() -> None:
+    rng = np.random.default_rng(5)
+    found = judge_rare(rare(rng.binomial(8, 0.02, 4000), np.full(4000, 8))).filter("is_judged")
+    outside = (found["value"] > found["upper"]) | (found["value"] < found["lower"])
+    assert outside.to_list() == found["is_point_signal"].to_list() and found.height > 300
+
+
+def test_rare_events_in_control_keep_to_what_they_state() -> None:
+    """300 charts over 15 months: the share of events that are signals is not above the stated chance (windows overlap, so a cluster may count thrice)."""
+    rng = np.random.default_rng(6)
+    budget = Budget(false_alarms_a_month=30.0, rare_share=0.99)
+    charts = [rare(rng.binomial(8, 0.02, 456), np.full(456, 8), f"chart{at:03}") for at in range(300)]
+    found = judge_rare(pl.concat(charts), budget)
+    expected = float(found["expected_false_alarms"].sum())
+    assert expected > 15
+    signals = int(found["is_point_signal"].sum())
+    assert signals < expected + 3 * (3 * expected) ** 0.5
+    assert signals > 0.3 * expected
+
+
+def test_a_cluster_of_rare_events_is_found() -> None:
+    rng = np.random.default_rng(7)
+    events = rng.binomial(8, 0.015, 456)
+    events[400:403] = 2
+    found = judge_rare(rare(events, np.full(456, 8)))
+    assert found.filter(
+        "is_point_signal", pl.col("side") > 0, pl.col("day") <= date(2026, 1, 1) + timedelta(405)
+    ).height
+
+
+def test_rare_events_of_a_day_more_change_no_history() -> None:
+    rng = np.random.default_rng(8)
+    whole = rare(rng.binomial(8, 0.03, 400), np.full(400, 8))
+    now = judge_rare(whole)
+    before = judge_rare(whole.head(380))
+    assert_frame_equal(before.drop("as_of"), now.head(380).drop("as_of"))
+
+
+def test_rare_and_daily_charts_share_one_budget() -> None:
+    rng = np.random.default_rng(9)
+    daily = in_control("laney_p", rng, 5, 200)
+    events = rare(rng.binomial(8, 0.05, 400), np.full(400, 8)).cast(
+        {"numerator": pl.Float64, "denominator": pl.Float64}
+    )
+    both = judge_all(pl.concat([daily, events.select(daily.columns)], how="vertical_relaxed"), Budget())
+    assert set(both["chart_id"]) == set(daily["chart_id"]) | {"fatal"}
+    assert_frame_equal(judge_all(daily, Budget()), judge(daily, Budget()))
+    tightened = judge(daily, Budget(false_alarms_a_month=0.9))
+    assert_frame_equal(both.filter(pl.col("chart_id") != "fatal").drop("as_of"), tightened.drop("as_of"))
+
+
+def test_what_rare_events_cannot_be_is_refused() -> None:
+    with pytest.raises(ValueError, match="more events than its base"):
+        judge_rare(rare(np.array([2]), np.array([1])))
+    with pytest.raises(ValueError, match="twice"):
+        judge_rare(pl.concat([rare(np.array([0]), np.array([1]))] * 2))
+    with pytest.raises(ValueError, match="rare_events 0"):
+        Budget(rare_events=0)
+    assert judge_rare(rare(np.array([], dtype=int), np.array([], dtype=int)).clear()).is_empty()

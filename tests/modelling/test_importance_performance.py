@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date
 
 import numpy as np
 import polars as pl
@@ -12,11 +12,13 @@ from polars.testing import assert_frame_equal
 from orchestration.modelling.importance_performance import (
     IMPORTANCE_SCHEMA,
     MATRIX_SCHEMA,
+    ImportanceKind,
     Ratings,
     importance_performance,
-    matrix_of,
     quadrants_of,
+    sums_of,
 )
+from orchestration.modelling.importance_performance import matrix_of as matrix_of_sums
 
 NAN = np.nan
 
@@ -29,6 +31,12 @@ def _ratings(performance: np.ndarray, stated: np.ndarray | None = None, overall:
         np.full((n, width), NAN) if stated is None else stated,
         np.full(n, NAN) if overall is None else overall,
         np.arange(n),
+    )
+
+
+def matrix_of(ratings: Ratings, kind: ImportanceKind, *, minimum_base: int, replicates: int = 200) -> pl.DataFrame:
+    return matrix_of_sums(
+        sums_of(ratings, minimum_base=minimum_base), kind, minimum_base=minimum_base, replicates=replicates
     )
 
 
@@ -156,25 +164,48 @@ def test_fewer_answers_than_items_have_no_shares() -> None:
     assert found["importance"].null_count() == 4
 
 
-def _items(n: int = 120) -> pl.DataFrame:
-    rng = np.random.default_rng(6)
+def _frame(ratings: Ratings, minimum_base: int = 30) -> pl.DataFrame:
+    """The rows in which the features hand over the sums of a survey."""
+    sums = sums_of(ratings, minimum_base=minimum_base)
+    head = {
+        "source": "s", "survey_id": "CSAT", "survey_kind": "csat", "period_start": date(2025, 5, 1), "period_end": date(2026, 4, 30),
+        "item_level": "question", "item_dimension": None, "answers_on_other_scales": 3,
+    }  # fmt: skip
     rows = []
-    for respondent in range(n):
-        wait, staff = rng.integers(1, 6, 2)
-        overall = float(np.clip(round(0.6 * wait + 0.3 * staff + rng.normal(0, 0.5)), 1, 5))
-        for item, answer in (("wait", wait), ("staff", staff)):
-            rows.append(
-                {
-                    "source": "s", "survey_id": "CSAT", "survey_kind": "csat", "response_id": f"r{respondent:03}", "cluster": f"c{respondent // 2}",
-                    "responded_on": date(2026, 1, 1) + timedelta(days=respondent), "item_level": "question", "item": item, "item_dimension": None,
-                    "scale": "1-5", "performance": (float(answer) - 1) * 25, "stated": None, "overall": (overall - 1) * 25,
-                }
-            )  # fmt: skip
-    return pl.DataFrame(rows, schema_overrides={"stated": pl.Float64, "item_dimension": pl.String})
+    for j, item in enumerate(ratings.items):
+        here = ratings.performance[:, j][np.isfinite(ratings.performance[:, j])] - 50
+        for block in range(len(sums.respondents)):
+            rows.append({
+                **head, "item": item, "other_item": None, "block": block, "respondents": int(sums.respondents[block, j]),
+                "score_sum": sums.performance[block, j], "lowest": float(here.min()), "highest": float(here.max()),
+                "stated_respondents": int(sums.stated_respondents[block, j]), "stated_sum": sums.stated[block, j],
+                "answers": int(sums.both[block, j]), "item_sum": sums.x[block, j], "item_times_other": sums.xx[block, j],
+                "overall_sum": sums.y[block, j], "overall_squares": sums.yy[block, j], "item_times_overall": sums.xy[block, j],
+            })  # fmt: skip
+    for block, table in enumerate(sums.products if sums.products is not None else []):
+        for one, j in enumerate(sums.used, 1):
+            for other, k in enumerate(sums.used, 1):
+                if one <= other:
+                    rows.append({
+                        **head, "item": ratings.items[j], "other_item": ratings.items[k], "block": block, "answers": int(table[0, 0]),
+                        "item_sum": table[0, one], "item_times_other": table[one, other], "overall_sum": table[0, -1],
+                        "overall_squares": table[-1, -1], "item_times_overall": table[one, -1],
+                    })  # fmt: skip
+    return pl.DataFrame(rows, schema_overrides={"item_dimension": pl.String, "other_item": pl.String}, infer_schema_length=None)  # fmt: skip
+
+
+def _survey(n: int = 120) -> Ratings:
+    rng = np.random.default_rng(6)
+    answers = rng.integers(1, 6, (n, 2)).astype(float)
+    overall = np.clip(np.round(answers @ [0.3, 0.6] + rng.normal(0, 0.5, n)), 1, 5)
+    performance = (answers - 1) * 25
+    performance[::7, 0] = NAN
+    ratings = _ratings(performance, overall=(overall - 1) * 25)
+    return Ratings(["staff", "wait"], ratings.performance, ratings.stated, ratings.overall, np.arange(n) // 2)
 
 
 def test_a_survey_has_the_kinds_of_importance_that_it_can_have() -> None:
-    found = importance_performance(_items(), minimum_base=30, replicates=50)
+    found = importance_performance(_frame(_survey()), minimum_base=30, replicates=50)
     assert dict(found.schema) == IMPORTANCE_SCHEMA
     assert found.select("importance_kind", "item").rows() == [
         ("correlation", "staff"), ("correlation", "wait"), ("lmg", "staff"), ("lmg", "wait"),
@@ -184,22 +215,27 @@ def test_a_survey_has_the_kinds_of_importance_that_it_can_have() -> None:
         > found.filter(item="staff", importance_kind="lmg")["importance"][0]
     )
     assert found["period_end"].unique().to_list() == [date(2026, 4, 30)]
-    assert_frame_equal(found, importance_performance(_items().reverse(), minimum_base=30, replicates=50))
+    assert found["answers_on_other_scales"].unique().to_list() == [3]
+    assert_frame_equal(found, importance_performance(_frame(_survey()).reverse(), minimum_base=30, replicates=50))
 
 
-def test_a_scale_that_changed_between_waves_counts_from_the_change() -> None:
-    changed = _items().with_columns(
-        scale=pl.when((pl.col("item") == "wait") & (pl.col("responded_on") < date(2026, 2, 1)))
-        .then(pl.lit("1-10"))
-        .otherwise(pl.col("scale"))
-    )
-    found = importance_performance(changed, minimum_base=30, replicates=50).filter(importance_kind="correlation")
-    assert found.select("item", "respondents", "answers_on_other_scales").rows() == [
-        ("staff", 120, 0),
-        ("wait", 89, 31),
-    ]
+def test_sums_handed_over_as_rows_give_the_same_matrix() -> None:
+    found = importance_performance(_frame(_survey()), minimum_base=30)
+    for kind in ("correlation", "lmg"):
+        own = matrix_of(_survey(), kind, minimum_base=30)  # type: ignore[arg-type]
+        assert_frame_equal(
+            found.filter(importance_kind=kind).select(MATRIX_SCHEMA.keys()), own, abs_tol=1e-8, check_dtypes=True
+        )
+
+
+def test_more_items_than_can_share_have_a_reason() -> None:
+    rng = np.random.default_rng(7)
+    ratings = _ratings(rng.normal(50, 10, (60, 16)), overall=rng.normal(50, 10, 60))
+    found = importance_performance(_frame(ratings), minimum_base=30, replicates=20)
+    assert set(found.filter(importance_kind="lmg")["reason"]) == {"too_many_items"}
+    assert set(found.filter(importance_kind="correlation")["reason"]) == {None}
 
 
 def test_no_answers_give_an_empty_frame_of_the_same_schema() -> None:
-    found = importance_performance(_items().clear(), minimum_base=30)
+    found = importance_performance(_frame(_survey()).clear(), minimum_base=30)
     assert (found.height, dict(found.schema)) == (0, dict(IMPORTANCE_SCHEMA))

@@ -85,7 +85,7 @@ def test_another_time_zone_builds_what_has_local_days(project: ShopProject) -> N
     project.build()
     settings = dataclasses.replace(project.settings, time_zone="Europe/Berlin")
     chosen = warehouse.plan_of(settings).chosen
-    assert chosen is not None and "fct_backlog_days" in chosen and "int_customer_components" not in chosen
+    assert chosen is not None and "fct_backlog_days" in chosen and "int_phone_owners" not in chosen
     assert chosen != warehouse.plan_of(project.settings).chosen
 
 

@@ -184,10 +184,14 @@ def test_plan_against_actual(marts: duckdb.DuckDBPyConnection) -> None:
 def test_running_breaches_are_the_open_promises_now(marts: duckdb.DuckDBPyConnection) -> None:
     known_until = rows(marts, "select max(known_until) as at from warehouse.intermediate.int_ticket_horizons")[0]["at"]
     open_now = marts.sql(
-        "select s.*, u.province_id from fct_ticket_slas s left join dim_org_units u using (org_unit_id) where is_in_base and fulfilled_at is null and ended_at is null"
+        "select s.*, u.province_id, t.last_event_at from fct_ticket_slas s left join dim_org_units u using (org_unit_id)"
+        " inner join warehouse.intermediate.int_ticket_facts t using (source, ticket_id) where s.is_in_base and fulfilled_at is null and ended_at is null"
     ).pl()
     soon = (pl.col("due_at") - known_until).dt.total_seconds() <= THRESHOLDS["promise_due_soon"]
     overdue = pl.col("sla_state") == "breached"
+    silent = (known_until - pl.max_horizontal("due_at", "last_event_at")).dt.total_seconds() > THRESHOLDS[
+        "promise_stale"
+    ]
     found = rows(marts, "select * from fct_alerts where stage = 'in_process'")
     assert {row["unit_level"] for row in found} == {"headquarters", "province", "city"}
     for row in found:
@@ -197,12 +201,19 @@ def test_running_breaches_are_the_open_promises_now(marts: duckdb.DuckDBPyConnec
             own = own.filter(
                 pl.col("province_id" if row["unit_level"] == "province" else "org_unit_id") == row["org_unit_id"]
             )
+        assert row["stale_promises"] == own.filter(overdue & silent).height
+        own = own.filter(~silent)
         late = own.filter(overdue)
         assert row["numerator"] == late.height
         assert row["denominator"] == own.filter(overdue | ((pl.col("sla_state") == "running") & soon)).height
         oldest = late["due_at"].min()
         assert row["overdue_seconds"] == (int((known_until - oldest).total_seconds()) if late.height else None)
         assert (row["severity"] == "minor") == (late.height == 0)
+    # Tickets on which nothing has happened for weeks are there, and are not what the alerts are about.
+    assert max(row["stale_promises"] for row in found if row["unit_level"] == "headquarters") > 0
+    assert open_now.filter(overdue & ~silent).height == sum(
+        row["numerator"] for row in found if row["unit_level"] == "headquarters"
+    )
     whole = {row["metric"]: row["numerator"] for row in found if row["unit_level"] == "headquarters"}
     for level in ("province", "city"):
         parts: dict[str, int] = {}

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import polars as pl
 import pytest
 
 from orchestration.settings import Settings
@@ -150,3 +151,27 @@ def test_where_to_concentrate_is_where_customers_expect_more_than_they_get(marts
         "empathy": found["empathy"],  # perceived 5.4: at the line
     }  # fmt: skip
     assert found["empathy"] in ("low_priority", "possible_overkill")
+
+
+def test_importance_and_performance_are_those_of_the_answers(marts: duckdb.DuckDBPyConnection) -> None:
+    """Sums by block in SQL against the answers themselves, question by question: respondents, mean, and correlation with the whole."""
+    answers = marts.execute(
+        "select source, response_id, survey_id, question_id, question_role, score_100, responded_on, concat(scale_min, '-', scale_max) as scale"
+        " from fct_survey_answers where is_valid and not is_orphan_response and score_100 is not null"
+    ).pl()
+    found = marts.execute(
+        "select * from fct_importance_performance where item_level = 'question' and importance_kind = 'correlation' and reason is null"
+    ).pl()
+    assert found.height >= 3
+    for row in found.iter_rows(named=True):
+        own = answers.filter(pl.col("source") == row["source"], pl.col("survey_id") == row["survey_id"])
+        own = own.filter(pl.col("responded_on").is_between(row["period_start"], row["period_end"]))
+        whole = (
+            own.filter(question_role="csat").group_by("response_id").agg(pl.col("score_100").mean().alias("overall"))
+        )
+        rated = own.filter(question_id=row["item"]).sort("responded_on", "response_id")
+        on_scale = rated.filter(pl.col("scale") == rated["scale"][-1]).join(whole, on="response_id")
+        assert row["respondents"] == on_scale.height
+        assert row["performance"] == pytest.approx(on_scale["score_100"].mean(), abs=1e-8)
+        assert row["importance"] == pytest.approx(on_scale.select(pl.corr("score_100", "overall")).item(), abs=1e-8)
+        assert row["performance_low"] < row["performance"] < row["performance_high"]

@@ -214,6 +214,9 @@
 
 {% macro months_between(first_day, last_day) -%} datediff('month', {{ first_day }}, {{ last_day }}) {%- endmacro %}
 
+{#- A whole number of 64 bits from a text, the same in every version and on every machine; as good as drawn by lot. -#}
+{% macro lot_of(text_sql) -%} md5_number_lower({{ text_sql }}) {%- endmacro %}
+
 {#- Day of a delivery: the first eight digits of its text, or null where they are no day. -#}
 {% macro delivery_day(delivery) -%}
     cast(try_strptime(left(regexp_replace({{ delivery }}, '[^0-9]', '', 'g'), 8), '%Y%m%d') as date)
@@ -235,3 +238,19 @@
 {% macro any_is_listed(values_text, list_text) -%}
     coalesce(list_has_any(string_split({{ values_text }}, ';'), string_split(replace({{ list_text }}, ' ', ''), ';')), false)
 {%- endmacro %}
+
+{#- Months since January 1970 as a whole number, and the first day of a month from it. -#}
+{% macro month_number(day) -%} cast(12 * (year({{ day }}) - 1970) + month({{ day }}) - 1 as integer) {%- endmacro %}
+
+{% macro month_from_number(number_sql) -%}
+    make_date(1970 + cast(floor(({{ number_sql }}) / 12) as integer), {{ number_sql }} - 12 * cast(floor(({{ number_sql }}) / 12) as integer) + 1, 1)
+{%- endmacro %}
+
+{#- One row per whole number from one to another, both included; stands in a select list. -#}
+{% macro each_number(first, last) -%} cast(unnest(generate_series({{ first }}, {{ last }})) as integer) {%- endmacro %}
+
+{#- How often a whole number goes into another one that is not negative. -#}
+{% macro whole_quotient(number_sql, by_sql) -%} ({{ number_sql }}) // {{ by_sql }} {%- endmacro %}
+
+{#- Whole days from one day to another. -#}
+{% macro days_after(first_day, last_day) -%} datediff('day', {{ first_day }}, {{ last_day }}) {%- endmacro %}

@@ -28,3 +28,22 @@
         else nullif(upper(regexp_replace({{ folded(value) }}, '[^0-9A-Za-z]', '', 'g')), '')
     end
 {%- endmacro %}
+
+{#- An address that two clerks would write alike: half-width, small letters, no punctuation, single spaces. -#}
+{% macro folded_address(text) -%}
+    nullif(trim(lower(regexp_replace({{ folded(text) }}, '[\s,.;:#/_()，。；：、（）-]+', ' ', 'g'))), '')
+{%- endmacro %}
+
+{#- A table of the linking's own (orchestration/modelling/identity.py), which the model `score_identity_links` keeps up to date. -#}
+{% macro identity_state(table) -%}
+    {{ ref('score_identity_links') | string | replace('"scores"."score_identity_links"', '"identity"."' ~ table ~ '"') }}
+{%- endmacro %}
+
+{#- Before the linking: a full refresh links all at once. What was published and the record of its changes stay. -#}
+{% macro forget_identity() -%}
+    {%- if flags.FULL_REFRESH -%}
+        create schema if not exists {{ target.database }}.identity;
+        create table if not exists {{ target.database }}.identity.basis (digest varchar, file_id bigint);
+        delete from {{ target.database }}.identity.basis;
+    {%- endif -%}
+{%- endmacro %}

@@ -97,6 +97,8 @@
         where t.model = '{{ model.name }}' and t._partition_date + 1 not in (select d._partition_date from {{ meta_table('touched') }} as d where d.model = '{{ model.name }}');
         {%- endif %}
         delete from {{ this }} where _partition_date in ({{ touched_partitions() }});
+    {%- elif execute and model.name == 'score_identity_links' -%}
+        {{ forget_identity() }}
     {%- endif -%}
 {%- endmacro %}
 

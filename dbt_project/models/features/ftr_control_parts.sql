@@ -5,12 +5,16 @@ with
 {{ group.mart }}_days as (
     select
         org_unit_id,
-        channel,
-        product_line,
-        customer_kind,
+        {%- for column in ['channel', 'product_line', 'customer_kind'] %}
+        {{ "'unknown' as " if column in group.get('without', []) }}{{ column }},
+        {%- endfor %}
         {{ group.clock }} as day,
         {%- for entry in group.metrics %}
-        count(*) filter (where {{ entry.numerator }}) as {{ entry.metric }}__numerator,
+        {% if entry.sum -%}
+        cast(coalesce(sum({{ entry.sum }}) filter (where {{ entry.denominator }}), 0) as bigint)
+        {%- else -%}
+        count(*) filter (where {{ entry.numerator }})
+        {%- endif %} as {{ entry.metric }}__numerator,
         count(*) filter (where {{ entry.denominator or entry.numerator }}) as {{ entry.metric }}__denominator{{ ',' if not loop.last }}
         {%- endfor %}
     from {{ ref(group.mart) }}

@@ -1,5 +1,5 @@
 -- Headquarters is everything, also what no unit owns; what a level leaves over stands in a row of its own (`rest`), so that each number is
--- exactly the sum of its parts.
+-- exactly the sum of its parts. Channels and product lines are charts of their own beside the units, of the whole company.
 with head_office as (
     select case when count(*) = 1 then min(org_unit_id) end as org_unit_id
     from {{ ref('dim_org_units') }}
@@ -25,6 +25,7 @@ summed as (
         'headquarters' as unit_level,
         (select head_office.org_unit_id from head_office) as org_unit_id,
         cast(null as varchar) as parent_unit_id,
+        cast(null as varchar) as part,
         day,
         sum(numerator) as numerator,
         sum(denominator) as denominator
@@ -36,6 +37,7 @@ summed as (
         case when province_id is null then 'rest' else 'province' end as unit_level,
         coalesce(province_id, (select head_office.org_unit_id from head_office)) as org_unit_id,
         (select head_office.org_unit_id from head_office) as parent_unit_id,
+        cast(null as varchar) as part,
         day,
         sum(numerator) as numerator,
         sum(denominator) as denominator
@@ -47,18 +49,35 @@ summed as (
         case when city_id is null then 'rest' else 'city' end as unit_level,
         coalesce(city_id, province_id) as org_unit_id,
         province_id as parent_unit_id,
+        cast(null as varchar) as part,
         day,
         sum(numerator) as numerator,
         sum(denominator) as denominator
     from parts
     where city_id is not null or province_id is not null
     group by metric, province_id, city_id, day
+    {%- for level in ['channel', 'product_line'] %}
+    union all
+    select
+        parts.metric,
+        '{{ level }}' as unit_level,
+        (select head_office.org_unit_id from head_office) as org_unit_id,
+        cast(null as varchar) as parent_unit_id,
+        parts.{{ level }} as part,
+        parts.day,
+        sum(parts.numerator) as numerator,
+        sum(parts.denominator) as denominator
+    from parts
+    inner join {{ ref('control_charts') }} as settings on parts.metric = settings.metric
+    where {{ is_listed("'" ~ level ~ "'", 'settings.levels') }} and coalesce(parts.{{ level }}, 'unknown') <> 'unknown'
+    group by parts.metric, parts.{{ level }}, parts.day
+    {%- endfor %}
 ),
 
 placed as (
     select
         summed.*,
-        concat(summed.metric, '|', summed.unit_level, '|', coalesce(summed.org_unit_id, 'all')) as chart_id
+        concat(summed.metric, '|', summed.unit_level, '|', coalesce(summed.part, summed.org_unit_id, 'all')) as chart_id
     from summed
 ),
 
@@ -70,6 +89,7 @@ charts as (
         placed.unit_level,
         placed.org_unit_id,
         placed.parent_unit_id,
+        placed.part,
         min(placed.day) as first_day
     from placed
     group by all
@@ -107,6 +127,7 @@ select
     grid.unit_level,
     grid.org_unit_id,
     grid.parent_unit_id,
+    grid.part,
     concat(grid.metric, '|headquarters|', coalesce((select head_office.org_unit_id from head_office), 'all')) as pattern_of,
     grid.day,
     cast(grid.day_class as integer) as day_class,

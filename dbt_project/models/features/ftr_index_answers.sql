@@ -10,28 +10,29 @@ with models as (
 select
     models.model,
     case
-        when answers.wave <> 'unknown' then answers.wave
-        else concat(year(answers.responded_on), '-Q', quarter(answers.responded_on))
+        when responses.wave <> 'unknown' then responses.wave
+        else concat(year(responses.responded_on), '-Q', quarter(responses.responded_on))
     end as period,
     answers.source,
     answers.response_id,
     models.latent_variable,
     answers.question_id as item,
-    answers.survey_id,
-    answers.org_unit_id,
-    answers.product_line,
-    answers.customer_kind,
-    answers.channel,
+    responses.survey_id,
+    responses.org_unit_id,
+    responses.product_line,
+    responses.customer_kind,
+    responses.channel,
     case when answers.is_valid then answers.score_100 end as score_100,
-    answers.weight as response_weight,
-    answers.responded_on
-from {{ ref('fct_survey_answers') }} as answers
+    responses.weight as response_weight,
+    responses.responded_on
+from {{ ref('int_answer_scores') }} as answers
+inner join {{ ref('fct_survey_responses') }} as responses on answers.source = responses.source and answers.response_id = responses.response_id
 inner join models
     on
         answers.construct = models.latent_variable
         and case
-            when right(models.survey, 1) = '*' then starts_with(answers.survey_id, left(models.survey, length(models.survey) - 1))
-            else answers.survey_id = models.survey
+            when right(models.survey, 1) = '*' then starts_with(responses.survey_id, left(models.survey, length(models.survey) - 1))
+            else responses.survey_id = models.survey
         end
 -- A response without a weight (a base weight of 0 or below, a second answer to one invitation) counts in no weighted number.
-where answers.question_role = 'index_item' and answers.weight is not null
+where answers.question_role = 'index_item' and responses.weight is not null

@@ -1,11 +1,6 @@
 -- What was known of the contact when the customer answered: every fact is cut off at `responded_at`, so that nothing that came after the answer
 -- (a reopening, a hand-over, a broken promise, a review) explains it. Null = not known; the drivers model has a rule for it.
-with answers as (
-    select * from {{ ref('fct_survey_answers') }}
-    where is_csat or is_resolved_answer
-),
-
-scored as (
+with scored as (
     select
         source,
         response_id,
@@ -16,7 +11,8 @@ scored as (
         avg(score_100) filter (where is_csat) as csat_score,
         max(concat(question_id, ' ', scale_min, '-', scale_max)) filter (where is_csat) as scale,
         bool_or(is_said_resolved) filter (where is_resolved_answer) as is_said_solved
-    from answers
+    from {{ ref('int_answer_scores') }}
+    where is_csat or is_resolved_answer
     group by source, response_id
     having count(*) filter (where is_csat) > 0
 ),

@@ -2,15 +2,16 @@
 {% set facts = survey_facts() | reject('equalto', 'channel') | list %}
 with answers as (
     select
-        source,
-        response_id,
-        survey_id,
-        question_role,
-        channel as mode,
-        score_100,
-        responded_on
-    from {{ ref('fct_survey_answers') }}
-    where is_valid and question_role in ('csat', 'nps', 'ces') and score_100 is not null
+        scores.source,
+        scores.response_id,
+        responses.survey_id,
+        scores.question_role,
+        responses.channel as mode,
+        scores.score_100,
+        responses.responded_on
+    from {{ ref('int_answer_scores') }} as scores
+    inner join {{ ref('fct_survey_responses') }} as responses on scores.source = responses.source and scores.response_id = responses.response_id
+    where scores.is_valid and scores.question_role in ('csat', 'nps', 'ces') and scores.score_100 is not null
 ),
 
 answering as (

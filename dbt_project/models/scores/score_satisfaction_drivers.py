@@ -1,5 +1,6 @@
 def model(dbt, session):
     from orchestration.modelling.drivers import satisfaction_drivers
+    from orchestration.score_tables import relation_of
 
     dbt.config(materialized="table")
     answers = dbt.ref("ftr_satisfaction_drivers").pl()
@@ -11,4 +12,4 @@ def model(dbt, session):
         minimum_base=int(thresholds["drivers_minimum_base"]),
         least_known=thresholds["drivers_least_known"],
     )
-    return session.from_arrow(frame.to_arrow())
+    return relation_of(session, frame, "score_satisfaction_drivers")

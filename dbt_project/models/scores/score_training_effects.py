@@ -3,7 +3,8 @@
 
 def model(dbt, session):  # type: ignore[no-untyped-def]
     from orchestration.modelling.quality import training_effects
+    from orchestration.score_tables import relation_of
 
     dbt.config(materialized="table")
     frame = training_effects(dbt.ref("ftr_training_sides").pl())
-    return session.from_arrow(frame.to_arrow())
+    return relation_of(session, frame, "score_training_effects")

@@ -18,7 +18,8 @@ enriched as (
     from {{ ref('int_call_facts') }} as facts
     left join {{ ref('dim_customer_links') }} as links
         on coalesce(facts.customer_source, facts.source) = links.source and facts.customer_id = links.customer_id
-    left join {{ ref('int_phone_owners') }} as owners on facts.caller_phone = owners.phone
+    left join {{ ref('int_phone_owners') }} as owners
+        on facts.caller_phone = owners.phone and cast(facts.started_at as date) between owners.valid_from and owners.valid_to
     left join {{ ref('dim_customers') }} as customers on coalesce(links.customer_key, owners.customer_key) = customers.customer_key
     left join {{ ref('dim_org_units') }} as units on facts.org_unit_id = units.org_unit_id
     {{ join_service_level_targets('facts', 'started_at') }}
@@ -43,6 +44,7 @@ select
     agent_id,
     org_unit_id,
     {{ or_unknown('customer_kind') }} as customer_kind,
+    {{ customer_tier('customer_key') }} as customer_tier,
     'phone' as channel,
     touch_point,
     {{ or_unknown('product_line') }} as product_line,
@@ -86,3 +88,4 @@ select
     ended_at,
     {{ local_day('started_at', 'time_zone') }} as started_on
 from judged
+{{ join_customer_tier('judged.customer_key', local_day('judged.started_at', 'judged.time_zone')) }}

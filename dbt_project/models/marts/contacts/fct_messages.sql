@@ -48,6 +48,7 @@ final as (
         operational_event_id,
         schedule_id,
         {{ or_unknown('customer_kind') }} as customer_kind,
+        {{ customer_tier('customer_key') }} as customer_tier,
         {{ or_unknown('channel') }} as channel,
         touch_point,
         direction,
@@ -77,6 +78,7 @@ final as (
         case when promise_state = 'breached' then due_at end as breached_at,
         {{ local_day('started_at', 'time_zone') }} as started_on
     from enriched
+    {{ join_customer_tier('enriched.customer_key', local_day('enriched.started_at', 'enriched.time_zone')) }}
 )
 
 select * from final

@@ -52,6 +52,7 @@ select
     merged_into_ticket_id,
     schedule_id,
     {{ or_unknown('customer_kind') }} as customer_kind,
+    {{ customer_tier('customer_key') }} as customer_tier,
     {{ or_unknown('channel') }} as channel,
     touch_point,
     {{ or_unknown('ticket_kind') }} as ticket_kind,
@@ -123,3 +124,4 @@ select
     {{ local_day('created_at', 'time_zone') }} as created_on,
     case when is_done then {{ local_day('last_solved_at', 'time_zone') }} end as solved_on
 from enriched
+{{ join_customer_tier('enriched.customer_key', local_day('enriched.created_at', 'enriched.time_zone')) }}

@@ -4,6 +4,8 @@ select
     actions.source,
     actions.action_id,
     actions.campaign_id,
+    actions.account_id,
+    coalesce(actions.customer_source, actions.source) as account_source,
     actions.customer_id,
     links.customer_key,
     actions.org_unit_id,

@@ -4,6 +4,8 @@ select
     transactions.source,
     transactions.transaction_id,
     transactions.account_id,
+    transactions.subscription_id,
+    transactions.settles_id,
     transactions.customer_id,
     links.customer_key,
     transactions.org_unit_id,

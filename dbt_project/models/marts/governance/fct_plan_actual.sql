@@ -2,6 +2,7 @@
 -- days: its error is that of the counts to come and of the rate it carries on, widened by the spread between days that the control chart found.
 with points as (
     select * from {{ ref('fct_control_points') }}
+    where part is null
 ),
 
 final_days as (
@@ -84,7 +85,8 @@ errors as (
         *,
         forecast_numerator / nullif(forecast_denominator, 0) as forecast,
         case
-            when chart_kind in ('p', 'laney_p')
+            when chart_kind = 'xmr' then null
+            when chart_kind in ('p', 'laney_p', 'g')
                 then spread * sqrt(recent_rate * (1 - recent_rate) * (base_to_come + base_to_come * base_to_come / nullif(recent_base, 0)))
             else spread * sqrt(recent_rate * (base_to_come + base_to_come * base_to_come / nullif(recent_base, 0)))
         end / nullif(forecast_denominator, 0) as forecast_error

@@ -30,7 +30,7 @@ summed as (
     inner join {{ ref('control_charts') }} as charts on months.metric = charts.metric
     where
         months.unit_level <> 'rest'
-        and charts.chart_kind in ('p', 'laney_p')
+        and charts.chart_kind in ('p', 'laney_p', 'g')
     group by months.chart_id, months.metric, months.unit_level, months.org_unit_id, months.parent_unit_id, months.direction, months.owner, spans.first_month, spans.last_month
 ),
 

@@ -7,7 +7,7 @@ with months as (
         cast(date_trunc('month', day) as date) as month_start,
         last_day(min(day)) as month_end
     from {{ ref('ftr_control_points') }}
-    where is_charted
+    where is_charted and part is null
     group by all
 ),
 

@@ -45,25 +45,30 @@ ends as (
     cross join called_until as calls
 ),
 
-unhappy as (
+-- Of several unhappy answers the one to the first of these questions, and of those the lowest.
+lowest as (
     select
         answers.source,
         answers.response_id,
-        answers.question_role as unhappy_kind,
-        answers.score_100 as first_score
-    from {{ ref('fct_survey_answers') }} as answers
+        min(answers.score_100) filter (where answers.is_csat) as csat,
+        min(answers.score_100) filter (where answers.is_nps) as nps,
+        min(answers.score_100) filter (where answers.is_ces) as ces,
+        bool_or(answers.is_detractor) as is_detractor
+    from {{ ref('int_answer_scores') }} as answers
     where
         (answers.is_csat and answers.score_100 <= 100 * {{ threshold('loop_unhappy_csat') }})
         or answers.is_detractor
         or (answers.is_ces and answers.score_100 <= 100 * {{ threshold('loop_high_effort') }})
-    qualify
-        row_number() over (
-            partition by answers.source, answers.response_id
-            order by
-                case answers.question_role when 'csat' then 1 when 'nps' then 2 else 3 end,
-                answers.score_100,
-                answers.question_id
-        ) = 1
+    group by answers.source, answers.response_id
+),
+
+unhappy as (
+    select
+        lowest.source,
+        lowest.response_id,
+        case when lowest.csat is not null then 'csat' when lowest.is_detractor then 'nps' else 'ces' end as unhappy_kind,
+        case when lowest.csat is not null then lowest.csat when lowest.is_detractor then lowest.nps else lowest.ces end as first_score
+    from lowest
 ),
 
 cases as (
@@ -138,42 +143,100 @@ drawn as (
     group by matched.source, matched.response_id
 ),
 
-follow_ups as (
+-- Short numbers in the place of long names: there are as many answers again as answers.
+customers as materialized (
     select
-        f.survey,
-        f.follow_up,
-        f.question_role
-    from {{ ref('loop_follow_ups') }} as f
+        responses.customer_key,
+        cast(row_number() over () as integer) as customer_no
+    from {{ ref('fct_survey_responses') }} as responses
+    where responses.customer_key is not null
+    group by responses.customer_key
+),
+
+surveys as (
+    select distinct responses.survey_id
+    from {{ ref('fct_survey_responses') }} as responses
+),
+
+roles as (
+    select unnest(['csat', 'nps', 'ces']) as question_role
+    union
+    select follow_ups.question_role from {{ ref('loop_follow_ups') }} as follow_ups
+),
+
+questions as materialized (
+    select
+        surveys.survey_id,
+        roles.question_role,
+        cast(row_number() over () as integer) as question_no
+    from surveys
+    cross join roles
+),
+
+-- The question by which the customer is asked again: that of the seed, or the same one of the same survey.
+wanted as (
+    select
+        cases.source,
+        cases.response_id,
+        customers.customer_no,
+        questions.question_no,
+        cases.contact_until,
+        cases.ask_until
+    from cases
+    inner join customers on cases.customer_key = customers.customer_key
+    left join {{ ref('loop_follow_ups') }} as follow_ups on cases.survey_id = follow_ups.survey
+    inner join questions
+        on
+            coalesce(follow_ups.follow_up, cases.survey_id) = questions.survey_id
+            and coalesce(follow_ups.question_role, cases.unhappy_kind) = questions.question_role
+),
+
+answers_again as materialized (
+    select
+        customers.customer_no,
+        questions.question_no,
+        responses.responded_at,
+        answers.source,
+        answers.response_id,
+        answers.question_id,
+        answers.score_100
+    from {{ ref('int_answer_scores') }} as answers
+    inner join {{ ref('fct_survey_responses') }} as responses on answers.source = responses.source and answers.response_id = responses.response_id
+    inner join customers on responses.customer_key = customers.customer_key
+    inner join questions on responses.survey_id = questions.survey_id and answers.question_role = questions.question_role
+    where answers.is_valid
+),
+
+next_answers as (
+    select
+        wanted.*,
+        answers_again.responded_at
+    from wanted
+    {{ join_next(
+        'answers_again', 'answers_again', ['wanted.customer_no = answers_again.customer_no', 'wanted.question_no = answers_again.question_no'],
+        'answers_again.responded_at', 'wanted.contact_until', after=true
+    ) }}
 ),
 
 asked as (
     select
-        cases.source,
-        cases.response_id,
-        answers.response_id as second_response_id,
-        answers.score_100 as second_score,
-        answers.responded_at as second_responded_at
-    from cases
-    inner join {{ ref('fct_survey_answers') }} as answers
+        next_answers.source,
+        next_answers.response_id,
+        answers_again.source as second_source,
+        answers_again.response_id as second_response_id,
+        answers_again.score_100 as second_score,
+        answers_again.responded_at as second_responded_at
+    from next_answers
+    inner join answers_again
         on
-            cases.customer_key = answers.customer_key
-            and cases.contact_until < answers.responded_at
-            and cases.ask_until >= answers.responded_at
-    left join follow_ups
-        on cases.survey_id = follow_ups.survey and answers.survey_id = follow_ups.follow_up and answers.question_role = follow_ups.question_role
-    where
-        answers.is_valid
-        and (
-            follow_ups.survey is not null
-            or (
-                cases.survey_id = answers.survey_id
-                and cases.unhappy_kind = answers.question_role
-                and cases.survey_id not in (select f.survey from {{ ref('loop_follow_ups') }} as f)
-            )
-        )
+            next_answers.customer_no = answers_again.customer_no
+            and next_answers.question_no = answers_again.question_no
+            and next_answers.responded_at = answers_again.responded_at
+    where next_answers.responded_at <= next_answers.ask_until
     qualify
         row_number() over (
-            partition by cases.source, cases.response_id order by answers.responded_at, answers.source, answers.response_id, answers.question_id
+            partition by next_answers.source, next_answers.response_id
+            order by answers_again.responded_at, answers_again.source, answers_again.response_id, answers_again.question_id
         ) = 1
 ),
 
@@ -184,8 +247,8 @@ said as (
         asked.response_id,
         bool_and(answers.is_said_resolved) as is_solved
     from asked
-    inner join {{ ref('fct_survey_answers') }} as answers
-        on asked.source = answers.source and asked.second_response_id = answers.response_id and answers.is_resolved_answer
+    inner join {{ ref('int_answer_scores') }} as answers
+        on asked.second_source = answers.source and asked.second_response_id = answers.response_id and answers.is_resolved_answer
     group by asked.source, asked.response_id
 ),
 

@@ -10,7 +10,7 @@ with answers as (
         count(*) filter (where is_nps) as nps_answers,
         count(*) filter (where is_promoter) as nps_promoters,
         count(*) filter (where is_detractor) as nps_detractors
-    from {{ ref('fct_survey_answers') }}
+    from {{ ref('int_answer_scores') }}
     where is_csat or is_nps
     group by source, response_id
 )

@@ -7,7 +7,7 @@ with scores as (
         avg(score_100) filter (where question_role = 'perception') as perception_100,
         avg(score_100) filter (where question_role = 'csat' or (question_role = 'index_item' and construct = 'satisfaction')) as satisfaction_100
     from {{ ref('int_answer_scores') }}
-    where is_valid
+    where is_valid and question_role in ('expectation', 'perception', 'csat', 'index_item')
     group by source, response_id
 ),
 
@@ -23,9 +23,12 @@ gaps as (
     group by source, response_id
 ),
 
-responses as (
+evaluating as (
     select
-        responses.*,
+        responses.source,
+        responses.response_id,
+        responses.customer_key,
+        responses.responded_at,
         scores.expectation_100,
         coalesce(scores.perception_100, scores.satisfaction_100) as evaluation_100
     from {{ ref('fct_survey_responses') }} as responses
@@ -37,21 +40,21 @@ earlier as (
         customer_key,
         responded_at,
         avg(expectation_100) as expectation_100
-    from responses
+    from evaluating
     where expectation_100 is not null and customer_key is not null
     group by customer_key, responded_at
 ),
 
 evaluated as (
     select
-        responses.*,
+        evaluating.*,
         case
-            when responses.expectation_100 is null and {{ seconds_between('earlier.responded_at', 'responses.responded_at') }} <= {{ threshold('expectation_window') }}
+            when evaluating.expectation_100 is null and {{ seconds_between('earlier.responded_at', 'evaluating.responded_at') }} <= {{ threshold('expectation_window') }}
                 then earlier.expectation_100
         end as earlier_expectation_100
-    from responses
-    {{ join_latest('earlier', 'earlier', ['responses.customer_key = earlier.customer_key'], 'earlier.responded_at', 'responses.responded_at') }}
-    where responses.evaluation_100 is not null
+    from evaluating
+    {{ join_latest('earlier', 'earlier', ['evaluating.customer_key = earlier.customer_key'], 'earlier.responded_at', 'evaluating.responded_at') }}
+    where evaluating.evaluation_100 is not null
 ),
 
 compared as (
@@ -66,14 +69,14 @@ compared as (
 select
     compared.source,
     compared.response_id,
-    compared.survey_id,
-    compared.customer_key,
-    compared.org_unit_id,
-    compared.customer_kind,
-    compared.survey_kind,
-    compared.wave,
-    compared.channel,
-    compared.product_line,
+    responses.survey_id,
+    responses.customer_key,
+    responses.org_unit_id,
+    responses.customer_kind,
+    responses.survey_kind,
+    responses.wave,
+    responses.channel,
+    responses.product_line,
     case when compared.expectation_100 is not null then 'same_response' else 'earlier_response' end as expectation_from,
     compared.held_against_100 as expectation_100,
     compared.evaluation_100,
@@ -87,7 +90,8 @@ select
     gaps.weighted_gap_points,
     gaps.mean_gap_100,
     gaps.weighted_perception_100,
-    compared.responded_at,
-    compared.responded_on
+    responses.responded_at,
+    responses.responded_on
 from compared
+inner join {{ ref('fct_survey_responses') }} as responses on compared.source = responses.source and compared.response_id = responses.response_id
 left join gaps on compared.source = gaps.source and compared.response_id = gaps.response_id

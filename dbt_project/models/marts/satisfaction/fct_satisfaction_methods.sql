@@ -3,12 +3,13 @@
 with asked as (
     select
         'asked' as method,
-        answers.org_unit_id,
-        answers.product_line,
-        answers.customer_kind,
-        answers.responded_on as judged_on,
+        responses.org_unit_id,
+        {{ or_unknown('responses.product_line') }} as product_line,
+        {{ or_unknown('responses.customer_kind') }} as customer_kind,
+        coalesce(responses.responded_on, {{ local_day('answers.responded_at', 'null') }}) as judged_on,
         answers.score_100
-    from {{ ref('fct_survey_answers') }} as answers
+    from {{ ref('int_answer_scores') }} as answers
+    left join {{ ref('fct_survey_responses') }} as responses on answers.source = responses.source and answers.response_id = responses.response_id
     where answers.is_csat
 ),
 

@@ -9,4 +9,5 @@ select
     amount,
     model_version,
     as_of
-from {{ ref('score_response_model') }}
+from {{ ref('score_response_fits') }}
+where figure is not null

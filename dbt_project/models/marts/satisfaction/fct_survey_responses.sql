@@ -1,5 +1,3 @@
-{{ config(materialized='view') }}
-
 with subjects as (
     {{ touch_points_of_subjects(ref('int_survey_responses')) }}
 )
@@ -14,6 +12,7 @@ select
     links.customer_key,
     responses.org_unit_id,
     {{ or_unknown('customers.customer_kind') }} as customer_kind,
+    {{ customer_tier('links.customer_key') }} as customer_tier,
     {{ or_unknown('responses.survey_kind') }} as survey_kind,
     {{ or_unknown('responses.wave') }} as wave,
     {{ or_unknown('responses.about_kind') }} as about_kind,
@@ -38,4 +37,5 @@ left join {{ ref('dim_customers') }} as customers on links.customer_key = custom
 left join {{ ref('dim_org_units') }} as units on responses.org_unit_id = units.org_unit_id
 left join {{ ref('fct_survey_weights') }} as weights on responses.source = weights.source and responses.response_id = weights.response_id
 left join subjects on responses.about_kind = subjects.about_kind and responses.about_id = subjects.about_id
+{{ join_customer_tier('links.customer_key', local_day('responses.responded_at', 'units.time_zone')) }}
 where responses._status = 'used'

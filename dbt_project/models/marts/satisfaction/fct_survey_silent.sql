@@ -24,7 +24,7 @@ answers as (
         is_detractor,
         is_ces,
         score_100
-    from {{ ref('fct_survey_answers') }}
+    from {{ ref('int_answer_scores') }}
     where is_csat or is_nps or is_ces
 ),
 

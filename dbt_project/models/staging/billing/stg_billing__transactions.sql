@@ -6,6 +6,7 @@ with charges as (
         charge_no as transaction_id,
         account_no as account_id,
         party_no as customer_id,
+        subscription_no as subscription_id,
         unit_code as org_unit_id,
         {{ map_values('product', 'product_line', {'fix': 'fixed', 'mob': 'mobile', 'bb': 'broadband'}) }},
         {{ map_values('charge_type', 'transaction_kind', {
@@ -27,6 +28,7 @@ payments as (
         payment_no as transaction_id,
         account_no as account_id,
         party_no as customer_id,
+        charge_no as settles_id,
         'payment' as transaction_kind,
         {{ timestamp_column('paid_at', 'occurred_at', tz='Asia/Shanghai', format='%d.%m.%Y %H:%M:%S') }},
         {{ number_column('amount', 'amount', decimal=',') }},

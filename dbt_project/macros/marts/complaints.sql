@@ -1,0 +1,38 @@
+{#- Senses of seeds/complaint_words.csv as a list of {sense, value, pattern} in the order of their priority: the patterns of a value are one regular
+    expression, read when the model is compiled, because a constant one is compiled once and one of a join once for each text. -#}
+{% macro complaint_words() -%}
+    {%- set seed = ref('complaint_words') -%}
+    {%- set words = [] -%}
+    {%- if execute -%}
+        {%- set found = run_query("select sense, value, min(priority) as priority, string_agg('(?:' || pattern || ')', '|' order by priority, language, pattern) as pattern from " ~ seed ~ " group by sense, value order by sense, min(priority), value") -%}
+        {%- for line in found.rows -%}
+            {%- do words.append({'sense': line['sense'], 'value': line['value'] | replace("'", "''"), 'pattern': "'" ~ line['pattern'] | replace("'", "''") ~ "'"}) -%}
+        {%- endfor -%}
+    {%- endif -%}
+    {{ return(words) }}
+{%- endmacro %}
+
+{#- Whether a text has a sense at all. -#}
+{% macro has_sense(text, words, sense) -%}
+    ({%- for word in words if word.sense == sense %}{{ matches_pattern(text, word.pattern) }}{{ ' or ' if not loop.last }}{% else %}false{% endfor -%})
+{%- endmacro %}
+
+{#- The first value of a sense that a text has, null without one. -#}
+{% macro first_sense(text, words, sense) -%}
+    {%- set chosen = words | selectattr('sense', 'equalto', sense) | list -%}
+    {%- if chosen -%}
+    case {%- for word in chosen %} when {{ matches_pattern(text, word.pattern) }} then '{{ word.value }}'{% endfor %} end
+    {%- else -%}
+    cast(null as varchar)
+    {%- endif -%}
+{%- endmacro %}
+
+{#- What a customer wrote, for the patterns: without markup, without the mails it quotes, in small letters and half-width forms. -#}
+{% macro readable(text) -%}
+    {%- set unquoted = "regexp_replace(regexp_replace(" ~ text ~ ", '(?is)(-{3,} ?original message|\\n[^\\n]{0,200} wrote:|\\n ?(from|发件人|發件人) ?[:：]).*', ''), '(?m)^ *>.*$', '', 'g')" -%}
+    {%- set plain = "replace(regexp_replace(regexp_replace(" ~ unquoted ~ ", '(?is)<(script|style)[^>]{0,500}>.*?</(script|style)>', ' ', 'g'), '<[^<>]{1,500}>', ' ', 'g'), '&nbsp;', ' ')" -%}
+    lower({{ folded("regexp_replace(" ~ plain ~ ", '\\s+', ' ', 'g')") }})
+{%- endmacro %}
+
+{#- Cause by which two complaints of a customer are about the same thing: the topic. Root causes, once there are any, come in here and nowhere else. -#}
+{% macro complaint_cause(topic) -%} nullif({{ topic }}, 'unknown') {%- endmacro %}
