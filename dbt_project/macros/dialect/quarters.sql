@@ -12,3 +12,6 @@
 
 {#- How many different members of a small numbered set the rows of a group have that fulfil a condition; each row carries 2 to the power of its number. -#}
 {% macro count_of_bits(bit, condition) -%} bit_count(bit_or({{ bit }}) filter (where {{ condition }})) {%- endmacro %}
+
+{#- Of a common table expression that is read more than once: make it each time with the columns that are needed, instead of keeping it whole. -#}
+{% macro not_kept() -%} not materialized {%- endmacro %}

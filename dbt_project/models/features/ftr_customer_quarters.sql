@@ -79,14 +79,14 @@ staying as (
     select
         stays.customer_number,
         quarters.quarter_number,
-        quarters.quarter_start,
-        quarters.quarter_end,
-        quarters.is_complete,
+        max(quarters.quarter_start) as quarter_start,
+        max(quarters.quarter_end) as quarter_end,
+        bool_and(quarters.is_complete) as is_complete,
         max(stays.began_on) as began_on,
         max(stays.left_on) as left_on
     from stays
     inner join quarters on stays.began_on <= quarters.quarter_end and stays.left_on >= quarters.quarter_start
-    group by stays.customer_number, quarters.quarter_number, quarters.quarter_start, quarters.quarter_end, quarters.is_complete
+    group by stays.customer_number, quarters.quarter_number
 ),
 
 contracts as (

@@ -3,15 +3,11 @@
 {% set new_days = "cast(" ~ threshold('loyalty_new_days') ~ " as integer)" %}
 {% set attitude_parts = ['recommend', 'repurchase', 'trust'] %}
 {% set behaviour_parts = ['renewal', 'products', 'tenure', 'payments'] %}
-with quarters as (
-    select * from {{ ref('ftr_customer_quarters') }}
-),
-
-ends as (
+with ends as (
     select distinct
         quarters.quarter_number,
         quarters.quarter_end
-    from quarters
+    from {{ ref('ftr_customer_quarters') }} as quarters
 ),
 
 weights as (
@@ -87,7 +83,8 @@ attitudes as (
     group by newest.customer_key, newest.quarter_number
 ),
 
-measured as (
+-- The rows are many and wide, and read twice: for the ladder, which needs little of them, and for the result. To make them twice costs less than to keep them.
+measured as {{ not_kept() }} (
     select
         quarters.*,
         {%- for part in attitude_parts %}
@@ -99,11 +96,11 @@ measured as (
         quarters.product_lines / nullif(quarters.lines_offered, 0) as products,
         quarters.tenure_days / 30.4375 as tenure,
         quarters.charges_on_time / nullif(quarters.charges_due, 0) as payments
-    from quarters
+    from {{ ref('ftr_customer_quarters') }} as quarters
     left join attitudes on quarters.customer_key = attitudes.customer_key and quarters.quarter_number = attitudes.quarter_number
 ),
 
-parts as (
+parts as {{ not_kept() }} (
     select
         measured.*,
         {%- for part in attitude_parts %}
@@ -122,7 +119,7 @@ parts as (
     cross join weights
 ),
 
-sides as (
+sides as {{ not_kept() }} (
     select
         parts.*,
         {%- for side, names in {'attitude': attitude_parts, 'behaviour': behaviour_parts}.items() %}
@@ -142,7 +139,7 @@ sides as (
     from parts
 ),
 
-scored as (
+scored as {{ not_kept() }} (
     select
         sides.*,
         case when sides.attitude_parts >= {{ threshold('loyalty_attitude_parts') }} then round(sides.attitude_mean, 6) end as attitude,
@@ -150,7 +147,7 @@ scored as (
     from sides
 ),
 
-cut as (
+cut as {{ not_kept() }} (
     select
         scored.*,
         scored.attitude >= {{ threshold('loyalty_attitude_cut') }} as is_attitude_high,
@@ -158,7 +155,7 @@ cut as (
     from scored
 ),
 
-placed as (
+placed as {{ not_kept() }} (
     select
         cut.*,
         case
@@ -172,7 +169,7 @@ placed as (
     from cut
 ),
 
-climbed as (
+climbed as {{ not_kept() }} (
     select
         placed.*,
         case
