@@ -52,9 +52,9 @@ class StagingModel:
         """Raw tables whose rows the model passes on (loops over tables and columns unrolled)."""
         named = set(re.findall(r"load_facts\('(\w+)'", self.text))
         if re.search(r"load_facts\(table\b", self.text):
-            looped = re.search(r"(?s)\{% (?:set parts =|for table, .*? in) \[(.*?)\]", self.text)
+            looped = re.search(r"(?s)\{% (?:set parts =|for table(?:, .*?)? in) \[(.*?)\]", self.text)
             assert looped, f"{self.path.name}: load_facts(table) outside of a loop this test can read"
-            named |= set(re.findall(r"\('(\w+)'", looped[1]))
+            named |= set(re.findall(r"\('(\w+)'", looped[1]) or re.findall(r"'(\w+)'", looped[1]))
         return named
 
     @property
