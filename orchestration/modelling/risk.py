@@ -248,6 +248,10 @@ def binned(feature: Feature, values: pl.Series) -> Binned:
         above = known[known > known.min()]
         cuts = np.quantile(known, np.arange(1, _BINS) / _BINS, method="lower")
         more = np.quantile(above, np.arange(4) / 4, method="lower") if len(above) else np.empty(0)
+        # The same the other way round for a number that is mostly at its largest.
+        below = known[known < known.max()]
+        if 0 < len(below) < len(known) / 2:
+            more = np.concatenate([more, np.quantile(below, np.arange(1, 5) / 4, method="lower")])
         edges = np.unique(np.concatenate([[known.min()], cuts, more]))
         return Binned(feature, edges[edges < known.max()], ())
     counted = values.cast(pl.String).drop_nulls().value_counts().sort("count", descending=True)
@@ -378,7 +382,12 @@ def _changed(before: pl.Series, after: pl.Series) -> int:
 
 
 def find_leaks(
-    rows: pl.DataFrame, checked: pl.DataFrame, features: Sequence[Feature], *, auc_limit: float
+    rows: pl.DataFrame,
+    checked: pl.DataFrame,
+    features: Sequence[Feature],
+    *,
+    auc_limit: float,
+    minimum_departures: int,
 ) -> pl.DataFrame:
     """Features that know what came after the day that they are said to be of.
 
@@ -391,6 +400,7 @@ def find_leaks(
         checked: rows of `ftr_customer_risk_check`: one past day, computed from what was known on it.
         features: columns to judge.
         auc_limit: single-feature AUC from which on a feature is too good.
+        minimum_departures: with fewer departures the second check says nothing: a handful of them fit anything.
 
     Returns:
         Schema `LEAK_SCHEMA`; verdict `used`, `constant`, `knows_the_future` or `too_good`, with a message for those left out.
@@ -431,9 +441,9 @@ def find_leaks(
         if changed:
             verdict = "knows_the_future"
             message = f"{feature.name}: {changed:,} of {pairs.height:,} values of {after['as_of'].max()!s} change when what came later is taken away"
-        elif single is not None and max(single, 1 - single) >= auc_limit:
+        elif single is not None and single >= auc_limit and int(left.sum()) >= minimum_departures:
             verdict = "too_good"
-            message = f"{feature.name}: alone it tells who leaves with an AUC of {max(single, 1 - single):.3f} (limit {auc_limit:g})"
+            message = f"{feature.name}: alone it tells who leaves with an AUC of {single:.3f} (limit {auc_limit:g})"
         elif constant:
             verdict, message = "constant", f"{feature.name}: the same for everybody"
         found.append(
@@ -537,7 +547,10 @@ def risk_model(
     if as_of is None:
         return pl.DataFrame(schema=MODEL_SCHEMA)
     leaks = {
-        row["feature"]: row for row in find_leaks(rows, checked, features, auc_limit=auc_limit).iter_rows(named=True)
+        row["feature"]: row
+        for row in find_leaks(
+            rows, checked, features, auc_limit=auc_limit, minimum_departures=minimum_departures
+        ).iter_rows(named=True)
     }
     head = {"model_version": MODEL_VERSION, "as_of": as_of}
     table: list[dict[str, object]] = []

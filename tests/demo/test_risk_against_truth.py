@@ -138,3 +138,21 @@ def test_reasons_have_labels_in_both_languages(home: Path) -> None:
         " and r.reason_1 not in (select l.value from seeds.value_labels as l where l.dimension = 'risk_reason' and l.label_en <> '' and l.label_zh <> '')",
     )
     assert without.is_empty(), without
+
+
+def test_bands_and_money_are_arithmetic_on_the_probability(home: Path) -> None:
+    """By the thresholds of the seed: bands at 0.1 and 0.05, 90 days of fees in months of 30.4375 days."""
+    found = asked(
+        home,
+        "select churn_probability p, risk_band, cast(monthly_fee as double) fee, value_at_risk from marts.fct_customer_risk",
+    )
+    assert found.height > 4000 and found["p"].null_count() == 0
+    band = (
+        pl.when(pl.col("p") >= 0.1)
+        .then(pl.lit("high"))
+        .when(pl.col("p") >= 0.05)
+        .then(pl.lit("medium"))
+        .otherwise(pl.lit("low"))
+    )
+    assert found.filter(band != pl.col("risk_band")).is_empty() and found["risk_band"].n_unique() == 3
+    assert found.filter((pl.col("p") * pl.col("fee") * 90 / 30.4375 - pl.col("value_at_risk")).abs() > 1e-5).is_empty()

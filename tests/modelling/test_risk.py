@@ -273,6 +273,24 @@ def test_a_feature_that_is_too_good_is_left_out() -> None:
     assert "too_good" not in model_table(noisy, auc_limit=1.01)["verdict"].to_list()
 
 
+def test_a_number_that_is_mostly_at_its_largest_has_edges_below() -> None:
+    """Days to the end of a contract, cut at 1000: who leaves is where it is not 1000."""
+    rows = company(6)
+    days = np.where(rows["has_left"].to_numpy(), np.arange(rows.height) % 90, 1000)
+    line = model_table(rows.with_columns(fee=pl.Series(days))).filter(pl.col("feature") == "fee")
+    assert line["verdict"].to_list() == ["too_good"]
+
+
+def test_a_handful_of_departures_accuses_no_feature() -> None:
+    rows = company(6, customers=40).with_columns(has_left=pl.col("customer_key").is_in(["c00001", "c00003"]))
+    lucky = rows.with_columns(fee=pl.when(pl.col("has_left")).then(1000.0).otherwise(1.0))
+    found = risk.find_leaks(lucky, lucky.clear(), FEATURES, auc_limit=0.9, minimum_departures=50)
+    assert found.filter(pl.col("feature") == "fee").row(0, named=True)["single_auc"] > 0.9
+    assert "too_good" not in found["verdict"].to_list()
+    accused = risk.find_leaks(lucky, lucky.clear(), FEATURES, auc_limit=0.9, minimum_departures=10)
+    assert accused.filter(pl.col("verdict") == "too_good")["feature"].to_list() == ["fee"]
+
+
 def test_what_is_left_out_is_left_out_of_the_backtest_too() -> None:
     rows = company(9)
     leaking = rows.with_columns(fee=pl.col("has_left").cast(pl.Float64))

@@ -30,7 +30,6 @@ def planted(tmp_path_factory: pytest.TempPathFactory, demo_home: Path) -> ShopPr
     for old, new in (
         ("risk_horizon,7776000", "risk_horizon,2592000"),
         ("risk_history,5184000", "risk_history,864000"),
-        ("risk_minimum_departures,50", "risk_minimum_departures,1"),
     ):
         assert old in text
         text = text.replace(old, new)
@@ -85,10 +84,8 @@ def test_everybody_with_a_running_contract_has_a_row(rows: Callable[[str], list[
     )
 
 
-def test_money_at_risk_is_probability_times_fees_over_the_horizon(
-    rows: Callable[[str], list[tuple[object, ...]]],
-) -> None:
+def test_three_months_teach_no_model_and_say_so(rows: Callable[[str], list[tuple[object, ...]]]) -> None:
     assert rows(
-        "select count(*) from marts.fct_customer_risk where churn_probability is not null"
-        " and abs(value_at_risk - churn_probability * cast(monthly_fee as double) * 30 / 30.4375) > 1e-5"
-    ) == [(0,)]
+        "select distinct risk_band, no_score_reason, churn_probability, value_at_risk, reason_1 from marts.fct_customer_risk"
+    ) == [("unknown", "too_little_history", None, None, None)]
+    assert rows("select count(*) from scores.score_risk_model where verdict = 'too_good'") == [(0,)]
