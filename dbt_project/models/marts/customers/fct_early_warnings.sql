@@ -115,7 +115,7 @@ weak as (
             (reviews.item = rules.what and reviews.score_share <= rules.at_most)
             or (rules.what = 'fatal' and reviews.is_fatal)
         )
-    where reviews.is_in_base and not reviews.is_orphan_contact
+    where reviews.is_in_base
 ),
 
 reviewed as (
