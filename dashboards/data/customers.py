@@ -119,6 +119,18 @@ PARTS = (
         channel="f.channel", product_line="f.product_line", entry_kind="'promise'", subject_dimension="'sla_metric'", subject="f.sla_metric",
         state_dimension="'promise_state'", state="f.sla_state", is_open="f.is_running",
     )),
+    Part("tiers", ("fct_customer_tiers",), _entry(
+        "tiers", "fct_customer_tiers", "f.valid_from", where="f.is_default_scheme", is_day=True, source="null", entry_kind="'tier'",
+        subject_dimension="'customer_tier'", subject="f.grade", state_dimension="'tier_reason'", state="f.tier_reason", amount="f.value_amount",
+    )),
+    Part("warnings", ("fct_early_warnings",), _entry(
+        "warnings", "fct_early_warnings", "f.seen_at", source="f.evidence_source", record_id="f.evidence_id", entry_kind="'warning'",
+        subject_dimension="'signal'", subject="f.signal",
+    )),
+    Part("departures", ("fct_churn_events",), _entry(
+        "departures", "fct_churn_events", "f.left_on", is_day=True, record_id="f.subscription_id", product_line="f.product_line",
+        entry_kind="'departure'", state_dimension="'churn_type'", state="f.churn_type", amount="f.monthly_fee",
+    )),
 )  # fmt: skip
 """What a history is made of, as far as the snapshot has it."""
 
@@ -238,6 +250,13 @@ def _summary(snapshot: Snapshot, key: str, as_of: date) -> dict[str, Any]:
         "fct_transactions": "select sum(amount) filter (where is_billed and occurred_on >= $year) as billed_year, sum(amount) filter"
         " (where transaction_kind = 'charge' and paid_on is null and due_on < $until) as overdue_amount, min(due_on) filter"
         " (where transaction_kind = 'charge' and paid_on is null and due_on < $until) as overdue_since from fct_transactions where customer_key = $key",
+        "fct_customer_tiers": "select arg_max(grade, valid_from) as tier, max(valid_from) as tier_since from fct_customer_tiers"
+        " where customer_key = $key and is_default_scheme and is_current",
+        "fct_early_warnings": "select list_sort(list_distinct(list(signal))) as warnings_recent from fct_early_warnings"
+        " where customer_key = $key and seen_on >= $recent",
+        "fct_customer_risk": "select any_value(churn_probability) as churn_probability, any_value(risk_band) as risk_band, any_value(reason_1) as"
+        " risk_reason, any_value(value_at_risk) as value_at_risk from fct_customer_risk where customer_key = $key",
+        "fct_silent_complaints": "select count(*) as silent_complaints_year from fct_silent_complaints where customer_key = $key and silent_on >= $year",
     }  # fmt: skip
     for table, sql in queries.items():
         if table in there:
@@ -346,6 +365,18 @@ def sentences(file: CustomerFile, words: Words, t: Translator) -> list[str]:
     if s.get("complaints_year"):
         solved = "customer.says.complaint_solved" if s["is_last_complaint_solved"] else "customer.says.complaint_open"
         said.append(t(solved, count=t.integer(s["complaints_year"]), last=t.date(s["last_complaint_at"].date())))
+    if s.get("silent_complaints_year"):
+        said.append(t("customer.says.silent_complaints", count=t.integer(s["silent_complaints_year"])))
+    if s.get("warnings_recent"):
+        named = t("customer.and").join(words("signal", signal) for signal in s["warnings_recent"])
+        said.append(t("customer.says.warnings", days=str(RECENT_DAYS), signals=named))
+    if s.get("churn_probability") is not None:
+        said.append(
+            t(
+                "customer.says.risk", probability=t.percent(s["churn_probability"]), band=words("risk_band", s["risk_band"]),
+                reason=words("risk_reason", s["risk_reason"]),
+            )
+        )  # fmt: skip
     if s.get("overdue_amount"):
         said.append(
             t("customer.says.overdue", amount=t.number(float(s["overdue_amount"]), 2), since=t.date(s["overdue_since"]))
@@ -383,6 +414,8 @@ def sentences(file: CustomerFile, words: Words, t: Translator) -> list[str]:
     elif "contracts_running" in s:
         ended = s["last_ended_on"]
         said.append(t("customer.says.contract_ended", day=t.date(ended)) if ended else t("customer.says.no_contract"))
+    if s.get("tier"):
+        said.append(t("customer.says.tier", tier=words("customer_tier", s["tier"]), since=t.date(s["tier_since"])))
     if s.get("billed_year") is not None:
         said.append(t("customer.says.billed", amount=t.number(float(s["billed_year"]), 2)))
     return said
