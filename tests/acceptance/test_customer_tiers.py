@@ -39,7 +39,7 @@ def _built(project: ShopProject, *files: Path) -> ShopProject:
         (inbox / path.name).symlink_to(path)
     project.load("load-1")
     warehouse.plan_of(project.settings, full=True)
-    done = project.dbt("build", "--select", *MARTS)
+    done = project.dbt("build", "--select", *MARTS, "--indirect-selection", "cautious")
     assert done.returncode == 0, done.stdout[-4000:]
     return project
 
