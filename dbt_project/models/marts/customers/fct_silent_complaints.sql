@@ -124,9 +124,10 @@ contacts as (
     select
         chain.customer_key,
         chain.started_at,
-        chain.contact_id
+        min(chain.contact_id) as contact_id
     from {{ ref('int_contact_chain') }} as chain
     where chain.customer_key in (select dated.customer_key from dated)
+    group by chain.customer_key, chain.started_at
 ),
 
 contacted as (
