@@ -439,7 +439,7 @@ def entry_words(entry: dict[str, Any], words: Words, t: Translator) -> str:
     if entry["score"] is not None:
         measure = f"customer.measure.{entry['state']}"
         pieces.append(f"{t(measure)} {t.number(entry['score'], 0)}")
-    elif entry["state"]:
+    elif entry["state"] and entry["state"] not in ("none", "unknown"):
         pieces.append(words(entry["state_dimension"], entry["state"]))
     if entry["amount"]:
         pieces.append(f"{t.number(float(entry['amount']), 2)} {entry['currency'] or ''}".strip())
