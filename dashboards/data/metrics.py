@@ -253,13 +253,13 @@ class Split:
         return f" group by {', '.join(str(number + 1) for number in range(len(self.columns)))}" if self.columns else ""
 
 
-def _parts_sql(parts: Sequence[Part], filters: Filters, split: Split) -> tuple[str, list[object]]:
+def _parts_sql(parts: Sequence[Part], default_grain: str, filters: Filters, split: Split) -> tuple[str, list[object]]:
     """One query for parts of the same mart that are read from the same table."""
     first = parts[0]
     if first.kind == "percentile":
         return _percentile_sql(first, filters, split)
     if first.kind == "stock":
-        return _stock_sql(parts, filters, split)
+        return _stock_sql(parts, default_grain, filters, split)
     if first.kind == "distinct":
         table, clock = f'main."{first.model}"', f'"{first.clock}"'
         # Rows of which none has a value are a counted zero; no row at all is "nothing there".
@@ -288,11 +288,11 @@ def _percentile_sql(part: Part, filters: Filters, split: Split) -> tuple[str, li
     ), values
 
 
-def _stock_sql(parts: Sequence[Part], filters: Filters, split: Split) -> tuple[str, list[object]]:
-    """Stocks, at the last day of each period that lies within the mart's days.
+def _stock_sql(parts: Sequence[Part], default_grain: str, filters: Filters, split: Split) -> tuple[str, list[object]]:
+    """Stocks, on the last day of each period on which stock was taken.
 
-    The last day is one of the calendar, not the last with a row of the slice: a slice without a row that day has nothing in
-    stock, a zero. It is listed from its first row on.
+    A stock by day is taken every day of the calendar from the mart's first to its last, one with a coarser grain on the days that
+    the mart has rows for. A slice without a row on such a day has nothing in stock, a zero. It is listed from its first row on.
     """
     first = parts[0]
     table = f'parts."{first.model}"'
@@ -306,8 +306,13 @@ def _stock_sql(parts: Sequence[Part], filters: Filters, split: Split) -> tuple[s
         f'case when count(*) > 0 then cast(coalesce(sum(rows."{part.measure}"), 0) as double) end as {part.name}'
         for part in parts
     )
+    taken = (
+        "cast(unnest(generate_series(min(metric_time), max(metric_time), interval 1 day)) as date)"
+        if default_grain == "day"
+        else "distinct metric_time"
+    )
     return (
-        f"with covered as (select cast(unnest(generate_series(min(metric_time), max(metric_time), interval 1 day)) as date) as day from {table}),"
+        f"with covered as (select {taken} as day from {table}),"
         f" days as (select {period}max(day) as last_day from covered where {' and '.join(in_time)}{' group by all' if period else ''}),"
         f" rows as (select * from {table}{until}),"
         f" slices as (select {by}min(metric_time) as first_day from rows group by all)"
@@ -324,8 +329,8 @@ def _share_sql(metric: Metric, of: str, filters: Filters, split: Split) -> tuple
     share = [part for part in metric.parts if part.ignores is None]
     whole = [part for part in metric.parts if part.ignores is not None]
     rest = Split(tuple(name for name in split.by if name != of), split.grain)
-    share_sql, share_values = _parts_sql(share, filters, split)
-    whole_sql, whole_values = _parts_sql(whole, filters.without(of), rest)
+    share_sql, share_values = _parts_sql(share, metric.default_grain, filters, split)
+    whole_sql, whole_values = _parts_sql(whole, metric.default_grain, filters.without(of), rest)
     is_split = of in split.by
     shares = ", ".join(f"coalesce(shares.{part.name}, 0) as {part.name}" for part in share)
     wholes = ", ".join(f"wholes.{part.name}" for part in whole)
@@ -348,7 +353,7 @@ def metric_sql(metric: Metric, filters: Filters, split: Split) -> tuple[str, lis
     tables: dict[tuple[str, str], list[Part]] = {}
     for part in metric.parts:
         tables.setdefault((part.model, part.kind), []).append(part)
-    queries = [_parts_sql(parts, filters, split) for parts in tables.values()]
+    queries = [_parts_sql(parts, metric.default_grain, filters, split) for parts in tables.values()]
     if len(queries) == 1:
         return queries[0]
     # Each mart is summed by itself and the sums are put side by side: to join first would multiply rows.
