@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from datetime import date
@@ -126,3 +127,23 @@ def test_a_last_snapshot_with_rows_missing_is_noticed_and_not_continued(demo_cop
     assert built.tables["fct_calls"] == counted[0]
     assert replaced_rows(built.path) == 0
     assert list(settings.serving.glob(".building-*")) == []
+
+
+@pytest.mark.slow
+def test_a_mart_that_names_its_instant_has_its_day_near_it(demo_settings: Settings) -> None:
+    """Cells are read by a span of instants around their days: a row outside it would be lost."""
+    manifest = json.loads((demo_settings.dbt_target / "manifest.json").read_text(encoding="utf-8"))
+    named = [
+        (node["name"], node["config"]["meta"]["sort"][0], node["config"]["meta"]["instant"])
+        for node in manifest["nodes"].values()
+        if node["resource_type"] == "model" and node["config"]["meta"].get("instant")
+    ]
+    assert len(named) > 10
+    with duckdb.connect(str(demo_settings.warehouse_path), read_only=True) as connection:
+        far = {
+            name: connection.execute(
+                f"select count(*) from marts.{name} where not coalesce({instant} >= {day} - 1 and {instant} < {day} + 2, {day} is null)"
+            ).fetchone()
+            for name, day, instant in named
+        }
+    assert {name for name, count in far.items() if count != (0,)} == set()

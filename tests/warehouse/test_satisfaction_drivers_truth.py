@@ -44,6 +44,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "--select",
         "+fct_satisfaction_drivers",
         "+fct_importance_performance",
+        "+fct_survey_answers",
         "--exclude-resource-type",
         "test",
     )
