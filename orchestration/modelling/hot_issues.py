@@ -35,7 +35,9 @@ SCHEMA: dict[str, pl.DataType] = {
 }  # fmt: skip
 
 
-def tail_probability(count: NDArray[np.float64], mean: NDArray[np.float64], spread: NDArray[np.float64]) -> NDArray[np.float64]:
+def tail_probability(
+    count: NDArray[np.float64], mean: NDArray[np.float64], spread: NDArray[np.float64]
+) -> NDArray[np.float64]:
     """P(X ≥ count) of a negative binomial with the given means and variances `mean · spread`; Poisson where the spread is 1.
 
     Args:
@@ -107,14 +109,18 @@ def hot_issues(
         exposure = (weights * used).sum(axis=0)
         past = seen.sum(axis=0)
         rate = past / np.maximum(exposure, 1e-9)
-        residual = (seen**2).sum(axis=0) - 2 * rate * (seen * weights).sum(axis=0) + rate**2 * (weights**2 * used).sum(axis=0)
+        residual = (
+            (seen**2).sum(axis=0) - 2 * rate * (seen * weights).sum(axis=0) + rate**2 * (weights**2 * used).sum(axis=0)
+        )
         phi = max(1.0, float(residual.sum() / max(past.sum(), 1e-9)) * len(base) / (len(base) - 1))
         cells_tested = int(possible[t])
         level = false_alarms_per_day / (cells_tested * (2 if window_days > 1 else 1))
         known = exposure > 0
         daily = np.where(known, (past + _PRIOR) / np.maximum(exposure, 1e-9), np.inf)
         alarmed_today = np.zeros(n_cells, dtype=bool)
-        group_exposure = np.bincount(group_of, np.where(known, exposure, 0.0), n_groups) / np.maximum(np.bincount(group_of, known, n_groups), 1)
+        group_exposure = np.bincount(group_of, np.where(known, exposure, 0.0), n_groups) / np.maximum(
+            np.bincount(group_of, known, n_groups), 1
+        )
         fired: dict[int, tuple[int, float, float, float]] = {}
         for width in sorted({1, window_days}):
             span = factor[weekday[t - width + 1 : t + 1]].sum()
@@ -132,7 +138,9 @@ def hot_issues(
             group_past = np.bincount(group_of, past * rest, n_groups)
             group_daily = (group_past + _PRIOR) / np.maximum(group_exposure, 1e-9)
             picked = np.flatnonzero((found >= least_customers) & (today > 0) & (group_exposure > 0))
-            for index, p in zip(picked, _tails(found[picked], group_daily[picked] * span, group_past[picked], phi), strict=True):
+            for index, p in zip(
+                picked, _tails(found[picked], group_daily[picked] * span, group_past[picked], phi), strict=True
+            ):
                 key = n_cells + int(index)
                 if p <= level and (key not in fired or p < fired[key][3]):
                     fired[key] = (width, float(found[index]), float(group_daily[index] * span), float(p))
@@ -144,12 +152,19 @@ def hot_issues(
                 members = [key] if key < n_cells else np.flatnonzero(group_of == key - n_cells)
                 left_out[t - width + 1 : t + 1, members] = True
         for key in {key for key in range(n_cells + n_groups) if t - last_alarm[key] <= quiet_days}:
-            today_mean = daily[key] if key < n_cells else (np.bincount(group_of, past, n_groups)[key - n_cells] + _PRIOR) / max(group_exposure[key - n_cells], 1e-9)
+            today_mean = (
+                daily[key]
+                if key < n_cells
+                else (np.bincount(group_of, past, n_groups)[key - n_cells] + _PRIOR)
+                / max(group_exposure[key - n_cells], 1e-9)
+            )
             expected_by_day[key, t] = float(today_mean * factor[weekday[t]])
     return _bursts(alarms, expected_by_day, counts, group_of, cells, groups, first, as_of, quiet_days)
 
 
-def _tails(found: NDArray[np.float64], mean: NDArray[np.float64], past: NDArray[np.float64], phi: float) -> NDArray[np.float64]:
+def _tails(
+    found: NDArray[np.float64], mean: NDArray[np.float64], past: NDArray[np.float64], phi: float
+) -> NDArray[np.float64]:
     if not len(found):
         return np.zeros(0)
     return tail_probability(found, mean, phi + mean / (past + _PRIOR))
@@ -166,7 +181,13 @@ def _possible_cells(placed: pl.DataFrame, at: NDArray[np.int64], n_days: int) ->
     """Cells that there could be by each day: topics times products times places seen until then, the company as a further place."""
     sizes = np.ones(n_days, dtype=np.int64)
     for column, more in (("topic", 0), ("product_line", 0), ("province_id", 1)):
-        firsts = placed.select(column).with_columns(pl.Series("at", at)).group_by(column).agg(pl.col("at").min())["at"].to_numpy()
+        firsts = (
+            placed.select(column)
+            .with_columns(pl.Series("at", at))
+            .group_by(column)
+            .agg(pl.col("at").min())["at"]
+            .to_numpy()
+        )
         sizes *= np.cumsum(np.bincount(firsts, minlength=n_days)) + more
     return sizes
 

@@ -35,7 +35,10 @@ def frame(counts: NDArray[np.int64], start: date = START) -> pl.DataFrame:
 def quiet(seed: int, days: int = 365, *, clumps: float = 0.0) -> NDArray[np.int64]:
     """A company in which nothing happens: rates that differ by cell and weekday, by chance clumped."""
     rng = np.random.default_rng(seed)
-    rates = rng.gamma(0.4, 0.25, (1, TOPICS, PLACES, PRODUCTS)) * np.array([1.3, 1.2, 1.1, 1.0, 1.0, 0.7, 0.7])[np.arange(days) % 7][:, None, None, None]
+    rates = (
+        rng.gamma(0.4, 0.25, (1, TOPICS, PLACES, PRODUCTS))
+        * np.array([1.3, 1.2, 1.1, 1.0, 1.0, 0.7, 0.7])[np.arange(days) % 7][:, None, None, None]
+    )
     if clumps:
         rates = rng.gamma(1 / clumps, rates * clumps)
     return rng.poisson(rates)
@@ -49,7 +52,9 @@ def test_the_tail_is_that_of_the_distributions() -> None:
         below = sum(nbinom.pmf(k, size, size / (size + mean)) for k in range(count))
         found = tail_probability(np.array([count]), np.array([mean]), np.array([spread]))[0]
         assert found == pytest.approx(1 - below, abs=1e-12)
-    assert tail_probability(np.array([4.0]), np.array([0.3]), np.array([1.0]))[0] == pytest.approx(1 - poisson.cdf(3, 0.3))
+    assert tail_probability(np.array([4.0]), np.array([0.3]), np.array([1.0]))[0] == pytest.approx(
+        1 - poisson.cdf(3, 0.3)
+    )
     with pytest.raises(ValueError, match="positive"):
         tail_probability(np.array([4.0]), np.array([0.0]), np.array([1.0]))
 
@@ -59,7 +64,10 @@ def test_false_alarms_keep_to_the_budget(clumps: float) -> None:
     """Ten quiet years: no more false alarms than the budget allows, with room for chance (three standard errors of a Poisson number)."""
     budget = 0.05
     tested = 10 * (365 - 30)
-    alarms = sum(hot_issues(frame(quiet(seed, clumps=clumps)), false_alarms_per_day=budget, least_customers=1).height for seed in range(10))
+    alarms = sum(
+        hot_issues(frame(quiet(seed, clumps=clumps)), false_alarms_per_day=budget, least_customers=1).height
+        for seed in range(10)
+    )
     allowed = budget * tested
     assert alarms <= allowed + 3 * np.sqrt(allowed)
 
@@ -83,7 +91,9 @@ def test_a_thin_burst_everywhere_is_one_of_the_company() -> None:
     counts[::9, 0, :, 0] = 1
     counts[250, 0, :, 0] += 3
     found = hot_issues(frame(counts), least_customers=4)
-    assert found.filter(pl.col("first_on") == START + timedelta(days=250)).select("topic", "place").rows() == [("t0", COMPANY)]
+    assert found.filter(pl.col("first_on") == START + timedelta(days=250)).select("topic", "place").rows() == [
+        ("t0", COMPANY)
+    ]
 
 
 def test_no_day_knows_of_later_ones() -> None:
@@ -92,7 +102,17 @@ def test_no_day_knows_of_later_ones() -> None:
     for day in (90, 120, 121, 122, 160):
         counts[day, 3, 1, 0] += 8
     whole = hot_issues(frame(counts))
-    seen = ["topic", "place", "product_line", "first_on", "window_days", "customers_at_first", "expected_at_first", "p_value", "level"]
+    seen = [
+        "topic",
+        "place",
+        "product_line",
+        "first_on",
+        "window_days",
+        "customers_at_first",
+        "expected_at_first",
+        "p_value",
+        "level",
+    ]
     assert whole.height >= 3
     for day in (90, 91, 121, 150, 160, 199):
         cut = hot_issues(frame(counts[: day + 1]))
@@ -119,10 +139,21 @@ def test_rows_in_any_order_and_no_rows() -> None:
 
 
 @pytest.fixture(scope="module", params=[7, 11])
-def company(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], pl.DataFrame]:
+def company(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[dict[str, Any], pl.DataFrame]:
     """A built-in company, its complaints and what each came from."""
     inbox = tmp_path_factory.mktemp(f"hot{request.param}") / "inbox"
-    made = generate(inbox, seed=request.param, customers=4_000, months=9, end=date(2026, 11, 26), calls=2_000, call_detail="lean", dirty=False)
+    made = generate(
+        inbox,
+        seed=request.param,
+        customers=4_000,
+        months=9,
+        end=date(2026, 11, 26),
+        calls=2_000,
+        call_detail="lean",
+        dirty=False,
+    )
     truth = json.loads(made.truth_path.read_text(encoding="utf-8"))
     folder: Path = made.truth_path.parent
     issues = pl.read_parquet(folder / truth["tables"]["issues"]["path"]).select("issue_id", "outage_no")
@@ -137,17 +168,29 @@ def test_the_planted_burst_and_the_false_alarms_of_a_company(company: tuple[dict
     """The burst of the truth on its first or second day. Alarms that neither it, an outage nor the bad month explain are false: at most the budget's share of days, with room for chance."""
     truth, complaints = company
     cell = ["topic", "province_id", "product_line"]
-    days = complaints.group_by(*cell, "opened_on").agg(customers=pl.col("customer_no").n_unique().cast(pl.Int32)).with_columns(as_of=pl.lit(complaints["opened_on"].max()))
+    days = (
+        complaints.group_by(*cell, "opened_on")
+        .agg(customers=pl.col("customer_no").n_unique().cast(pl.Int32))
+        .with_columns(as_of=pl.lit(complaints["opened_on"].max()))
+    )
     found = hot_issues(days)
     burst = truth["burst"]
-    hits = found.filter((pl.col("topic") == burst["symptom"]) & (pl.col("place") == burst["unit_code"]) & (pl.col("product_line") == burst["product"]))
+    hits = found.filter(
+        (pl.col("topic") == burst["symptom"])
+        & (pl.col("place") == burst["unit_code"])
+        & (pl.col("product_line") == burst["product"])
+    )
     lag = [(first - date.fromisoformat(burst["first_day"])).days for first in hits["first_on"]]
     assert any(0 <= days_late <= 1 for days_late in lag), hits
     explained = complaints.filter(pl.col("in_burst") | pl.col("in_bad_period") | pl.col("outage_no").is_not_null())
     false = 0
     for row in found.iter_rows(named=True):
         begin = row["first_on"] - timedelta(days=row["window_days"] - 1)
-        near = explained.filter((pl.col("topic") == row["topic"]) & (pl.col("product_line") == row["product_line"]) & pl.col("opened_on").is_between(begin, row["last_on"]))
+        near = explained.filter(
+            (pl.col("topic") == row["topic"])
+            & (pl.col("product_line") == row["product_line"])
+            & pl.col("opened_on").is_between(begin, row["last_on"])
+        )
         if row["place"] != COMPANY:
             near = near.filter(pl.col("province_id") == row["place"])
         false += near.is_empty()

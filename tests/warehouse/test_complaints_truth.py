@@ -269,7 +269,9 @@ def test_promises_in_replies_are_those_that_were_made(project: ShopProject) -> N
     own = recorded.with_columns(
         outcome=pl.when(pl.col("done_at") <= pl.col("due_at")).then(pl.lit("kept")).when(pl.col("done_at") > pl.col("due_at")).then(pl.lit("late")).otherwise(pl.lit("other"))
     )["outcome"].value_counts()  # fmt: skip
-    found = ledger.filter(pl.col("evidence") == "record", pl.col("done_at").is_not_null())["promise_outcome"].value_counts()
+    found = ledger.filter(pl.col("evidence") == "record", pl.col("done_at").is_not_null())[
+        "promise_outcome"
+    ].value_counts()
     expected = dict(own.filter(pl.col("outcome") != "other").rows())
     assert dict(found.rows()) == expected
 
@@ -288,7 +290,9 @@ def test_hot_and_hard_issues_of_the_company(project: ShopProject) -> None:
     late = [(row[0] - date.fromisoformat(burst["first_day"])).days for row in hot]
     assert any(0 <= days <= 1 for days in late), hot
     assert all(row[1] <= row[2] for row in hot)
-    old = cases.filter(~pl.col("is_closed") & (pl.col("known_until") - pl.col("opened_at") >= timedelta(days=7, seconds=1)))
+    old = cases.filter(
+        ~pl.col("is_closed") & (pl.col("known_until") - pl.col("opened_at") >= timedelta(days=7, seconds=1))
+    )
     assert old.height > 0
     assert set(hard.filter(pl.col("issue_kind") == "complaint")["complaint_id"]) == set(old["complaint_id"])
     orders = hard.filter(pl.col("issue_kind") == "work_order").join(tickets, on="ticket_id")
@@ -315,4 +319,6 @@ def test_callbacks_are_those_delivered(project: ShopProject) -> None:
     assert followed.height > 0
     after = followed["visited_at"] - followed["done_at"]
     assert after.min() > timedelta(0) and after.max() <= timedelta(days=30)
-    assert marts.filter(pl.col("is_follow_final") & (pl.col("is_visited").is_null() | pl.col("is_deal").is_null())).is_empty()
+    assert marts.filter(
+        pl.col("is_follow_final") & (pl.col("is_visited").is_null() | pl.col("is_deal").is_null())
+    ).is_empty()

@@ -21,7 +21,9 @@ from tests.warehouse.shop_project import ShopProject, make_shop_project, opened
 
 pytestmark = pytest.mark.slow
 
-SENTENCES = pl.read_csv(Path(__file__).parents[1] / "fixtures" / "promise_sentences.csv", infer_schema=False).with_row_index("n")
+SENTENCES = pl.read_csv(
+    Path(__file__).parents[1] / "fixtures" / "promise_sentences.csv", infer_schema=False
+).with_row_index("n")
 SAID = datetime(2026, 3, 2, 2, tzinfo=UTC)
 NEWEST = datetime(2026, 6, 1, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
