@@ -85,7 +85,9 @@ def hot_issues(
     first: date = days["opened_on"].min()  # type: ignore[assignment]
     cells = days.select("topic", "product_line", "province_id").unique(maintain_order=True).with_row_index("cell")
     groups = cells.select("topic", "product_line").unique(maintain_order=True).with_row_index("group")
-    group_of = cells.join(groups, on=["topic", "product_line"], maintain_order="left")["group"].to_numpy()
+    group_of = (
+        cells.join(groups, on=["topic", "product_line"], maintain_order="left")["group"].cast(pl.Int64).to_numpy()
+    )
     n_days, n_cells, n_groups = (as_of - first).days + 1, cells.height, groups.height
     placed = days.join(cells, on=["topic", "product_line", "province_id"], maintain_order="left")
     counts = np.zeros((n_days, n_cells))
@@ -127,7 +129,7 @@ def hot_issues(
             found = counts[t - width + 1 : t + 1].sum(axis=0)
             picked = np.flatnonzero((found >= least_customers) & known & (counts[t] > 0))
             for index, p in zip(picked, _tails(found[picked], daily[picked] * span, past[picked], phi), strict=True):
-                if p <= level and (index not in fired or p < fired[index][3]):
+                if p <= level and (int(index) not in fired or p < fired[int(index)][3]):
                     fired[int(index)] = (width, float(found[index]), float(daily[index] * span), float(p))
                     alarmed_today[index] = True
         for width in sorted({1, window_days}):

@@ -82,7 +82,9 @@ dialled as (
         judged.commitment_id
     from judged
     inner join our_calls
-        on judged.customer_key = our_calls.customer_key and our_calls.started_at between judged.made_at and judged.done_at + to_seconds(cast({{ threshold('callback_call_window') }} as bigint))
+        on
+            judged.customer_key = our_calls.customer_key
+            and our_calls.started_at between judged.made_at and judged.done_at + to_seconds(cast({{ threshold('callback_call_window') }} as bigint))
     where judged.callback_outcome not in ('held_out', 'waiting')
 ),
 

@@ -38,7 +38,8 @@ answers as (
         avg(scores.score_100) as outcome
     from about
     inner join {{ ref('int_answer_scores') }} as scores on about.source = scores.source and about.response_id = scores.response_id and scores.is_csat
-    inner join promises on about.about_kind = 'ticket' and about.about_id = promises.ticket_id and promises.due_at <= about.responded_at
+    inner join promises on about.about_id = promises.ticket_id and about.responded_at >= promises.due_at
+    where about.about_kind = 'ticket'
     group by about.response_id, about.source, promises.ticket_kind, coalesce(promises.customer_key, about.source || about.response_id)
 ),
 
@@ -55,17 +56,25 @@ data_ends as (
     from {{ ref('fct_churn_events') }} as churned
 ),
 
+ranked as (
+    select
+        *,
+        case promise_outcome when 'broken' then 1 when 'late' then 2 else 3 end as badness
+    from promises
+    where customer_key is not null
+),
+
 -- A customer's first broken promise, else the first late, else the first kept one; whose window is over and who was still there when it fell due.
 customers as (
     select
-        promises.customer_key as person,
-        max(case promises.promise_outcome when 'broken' then 3 when 'late' then 2 else 1 end) as worst,
-        {{ first_value_of('promises.ticket_kind', sort_key(["case promises.promise_outcome when 'broken' then 1 when 'late' then 2 else 3 end", 'promises.due_at', 'promises.promise_id'])) }} as stratum,
-        {{ first_value_of('promises.due_on', sort_key(["case promises.promise_outcome when 'broken' then 1 when 'late' then 2 else 3 end", 'promises.due_at', 'promises.promise_id'])) }} as due_on
-    from promises
+        ranked.customer_key as person,
+        4 - min(ranked.badness) as worst,
+        {{ first_value_of('ranked.ticket_kind', sort_key(['ranked.badness', 'ranked.due_at', 'ranked.promise_id'])) }} as stratum,
+        {{ first_value_of('ranked.due_on', sort_key(['ranked.badness', 'ranked.due_at', 'ranked.promise_id'])) }} as due_on
+    from ranked
     cross join data_ends
-    where promises.customer_key is not null and {{ days_after('promises.due_on', 'data_ends.until') }} * 86400 >= {{ threshold('promise_effect_window') }}
-    group by promises.customer_key
+    where {{ days_after('ranked.due_on', 'data_ends.until') }} * 86400 >= {{ threshold('promise_effect_window') }}
+    group by ranked.customer_key
 ),
 
 departures as (
@@ -102,14 +111,19 @@ outcomes as (
     from departures
 ),
 
+comparisons as (
+    select
+        unnest(['broken', 'late']) as comparison,
+        unnest([3, 2]) as worst
+),
+
 compared as (
     select
         outcomes.*,
         comparisons.comparison,
         outcomes.worst = comparisons.worst as is_treated
     from outcomes
-    inner join (select unnest(['broken', 'late']) as comparison, unnest([3, 2]) as worst) as comparisons
-        on outcomes.worst in (1, comparisons.worst)
+    inner join comparisons on outcomes.worst = 1 or outcomes.worst = comparisons.worst
 ),
 
 strata as (

@@ -74,9 +74,8 @@ calendar as (
         days.day,
         days.weekday,
         days.week_start,
-        (select count(*) from working_days where working_days.day <= days.day) as working_until
+        count(*) filter (where days.is_working_day) over (order by days.day rows between unbounded preceding and current row) as working_until
     from {{ ref('dim_calendar') }} as days
-    where days.day in (select cast(signs.local_made_at as date) from signs)
 ),
 
 -- The last day on which it can be kept, on the unit's calendar; a weekday is the next one, today included.
@@ -122,7 +121,10 @@ closings as (
         day_ends.*,
         openings.closes_at
     from day_ends
-    {{ join_latest('openings', 'openings', ['day_ends.schedule_id = openings.schedule_id'], 'openings.opens_at', "case when day_ends.is_until_close then day_ends.day_ends_at end") }}
+    {{ join_latest(
+        'openings', 'openings', ['day_ends.schedule_id = openings.schedule_id'],
+        'openings.opens_at', 'case when day_ends.is_until_close then day_ends.day_ends_at end'
+    ) }}
 ),
 
 -- Said after the hour that it names (in the evening: "before noon"), it is meant for the day after.
@@ -138,7 +140,9 @@ read as (
         case
             when within_unit = 'minute' then made_at + to_minutes(within_number)
             when within_unit = 'hour' then made_at + to_hours(within_number)
-            when limit_minute is not null and days_ahead is null and weekday is null and period is null and within_unit is null and limit_minute <= 60 * hour(local_made_at) + minute(local_made_at)
+            when
+                limit_minute is not null and days_ahead is null and weekday is null and period is null and within_unit is null
+                and limit_minute <= 60 * hour(local_made_at) + minute(local_made_at)
                 then {{ local_to_utc_of("cast(target_day + 1 as timestamp) + to_minutes(limit_minute)", "coalesce(time_zone, '" ~ var('default_time_zone') ~ "')") }}
             when limit_minute is not null
                 then {{ local_to_utc_of("cast(target_day as timestamp) + to_minutes(limit_minute)", "coalesce(time_zone, '" ~ var('default_time_zone') ~ "')") }}
@@ -257,22 +261,29 @@ accepted as (
 ),
 
 -- What a source never sends cannot be missed; a solution and a reply every help desk sends.
+senders as (
+    select distinct
+        source,
+        case work_kind when 'visit' then 'visit' else 'callback' end as act
+    from {{ ref('int_ticket_work') }}
+    where work_kind = 'notice' or (work_kind = 'visit' and reached_at is not null)
+    union
+    select
+        source,
+        'callback' as act
+    from callbacks
+),
+
 seen as (
     select
-        horizons.source,
-        acts.act
-    from {{ ref('int_ticket_horizons') }} as horizons
-    cross join (select unnest(['solve', 'answer', 'visit', 'callback']) as act) as acts
-    where
-        acts.act in ('solve', 'answer')
-        or (acts.act = 'visit' and horizons.source in (select work.source from {{ ref('int_ticket_work') }} as work where work.work_kind = 'visit' and work.reached_at is not null))
-        or (
-            acts.act = 'callback'
-            and (
-                horizons.source in (select callbacks.source from callbacks)
-                or horizons.source in (select work.source from {{ ref('int_ticket_work') }} as work where work.work_kind = 'notice')
-            )
-        )
+        source,
+        act
+    from senders
+    union all
+    select
+        source,
+        unnest(['solve', 'answer']) as act
+    from {{ ref('int_ticket_horizons') }}
 ),
 
 first_deeds as (
