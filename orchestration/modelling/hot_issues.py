@@ -135,9 +135,9 @@ def hot_issues(
         for width in sorted({1, window_days}):
             span = factor[weekday[t - width + 1 : t + 1]].sum()
             rest = ~alarmed_today & known
-            found = np.bincount(group_of, counts[t - width + 1 : t + 1].sum(axis=0) * rest, n_groups)
+            found = np.bincount(group_of, counts[t - width + 1 : t + 1].sum(axis=0) * rest, n_groups).astype(np.float64)
             today = np.bincount(group_of, counts[t] * rest, n_groups)
-            group_past = np.bincount(group_of, past * rest, n_groups)
+            group_past = np.bincount(group_of, past * rest, n_groups).astype(np.float64)
             group_daily = (group_past + _PRIOR) / np.maximum(group_exposure, 1e-9)
             picked = np.flatnonzero((found >= least_customers) & (today > 0) & (group_exposure > 0))
             for index, p in zip(
