@@ -242,3 +242,85 @@ def test_bases_of_the_rates(project: ShopProject) -> None:
         here = dict(parts.filter(pl.col("month_begin") == month).select("rate_part", "units").rows())
         assert here["contracts"] == running.height
         assert here["customers"] == running["customer_key"].drop_nulls().n_unique() < running.height
+
+
+def test_promises_in_replies_are_those_that_were_made(project: ShopProject) -> None:
+    """The texts alone against what agents recorded at the same second, by language; then both sides are one promise, with the record's times."""
+    with opened(project) as connection:
+        ledger = connection.execute("select * from fct_promise_ledger").pl()
+        replies = connection.execute(
+            "select e.ticket_id, e.occurred_at, s.act, t.language from warehouse.intermediate.int_promise_signs as s"
+            " inner join warehouse.intermediate.int_ticket_events as e using (source, ticket_event_id)"
+            " inner join warehouse.intermediate.int_tickets as t on s.source = t.source and s.ticket_id = t.ticket_id and t._status = 'used' where e._status = 'used'"
+        ).pl()
+        recorded = connection.execute(
+            "select c.about_id as ticket_id, c.made_at as occurred_at, c.due_at, c.done_at, t.language from warehouse.intermediate.int_commitments as c"
+            " inner join warehouse.intermediate.int_tickets as t on c.about_id = t.ticket_id and t._status = 'used'"
+            " where c._status = 'used' and c.commitment_kind = 'promise'"
+        ).pl()
+    for language in ("zh", "en"):
+        read = set(replies.filter(pl.col("language") == language).select("ticket_id", "occurred_at").rows())
+        made = set(recorded.filter(pl.col("language") == language).select("ticket_id", "occurred_at").rows())
+        assert len(made) > 30
+        assert len(read & made) / len(read) >= 0.9, language
+        assert len(read & made) / len(made) >= 0.9, language
+    both = ledger.filter(pl.col("basis") == "both")
+    assert both.height >= 0.9 * recorded.height
+    own = recorded.with_columns(
+        outcome=pl.when(pl.col("done_at") <= pl.col("due_at")).then(pl.lit("kept")).when(pl.col("done_at") > pl.col("due_at")).then(pl.lit("late")).otherwise(pl.lit("other"))
+    )["outcome"].value_counts()  # fmt: skip
+    found = ledger.filter(pl.col("evidence") == "record", pl.col("done_at").is_not_null())[
+        "promise_outcome"
+    ].value_counts()
+    expected = dict(own.filter(pl.col("outcome") != "other").rows())
+    assert dict(found.rows()) == expected
+
+
+def test_hot_and_hard_issues_of_the_company(project: ShopProject) -> None:
+    """The planted burst on its first or second day; hard issues are the open ones, old enough, by an own walk through the tickets."""
+    burst = json.loads((project.home / "demo" / "truth.json").read_text(encoding="utf-8"))["burst"]
+    with opened(project) as connection:
+        hot = connection.execute(
+            "select first_on, customers, complaints, course from fct_hot_issues where topic = ? and org_unit_id = ? and product_line = ?",
+            [burst["symptom"], burst["unit_code"], burst["product"]],
+        ).fetchall()
+        hard = connection.execute("select * from fct_hard_issues").pl()
+        cases = connection.execute("select complaint_id, is_closed, opened_at, known_until from fct_complaints").pl()
+        tickets = connection.execute("select ticket_id, ticket_status, lifecycle_status from fct_tickets").pl()
+    late = [(row[0] - date.fromisoformat(burst["first_day"])).days for row in hot]
+    assert any(0 <= days <= 1 for days in late), hot
+    assert all(row[1] <= row[2] for row in hot)
+    old = cases.filter(
+        ~pl.col("is_closed") & (pl.col("known_until") - pl.col("opened_at") >= timedelta(days=7, seconds=1))
+    )
+    assert old.height > 0
+    assert set(hard.filter(pl.col("issue_kind") == "complaint")["complaint_id"]) == set(old["complaint_id"])
+    orders = hard.filter(pl.col("issue_kind") == "work_order").join(tickets, on="ticket_id")
+    assert set(orders["lifecycle_status"]) <= {"new", "open", "pending", "hold"}
+    assert hard.filter(pl.col("waits_for") == "unknown").is_empty()
+    assert (hard["waiting_seconds"] <= hard["age_seconds"]).all()
+    pending = orders.filter((pl.col("lifecycle_status") == "pending") & (pl.col("wait_basis") == "status"))
+    assert set(pending["waits_for"]) <= {"customer"}
+
+
+def test_callbacks_are_those_delivered(project: ShopProject) -> None:
+    """Counted again from the commitments in plain Python; visits and deals follow the callback within 30 days."""
+    with opened(project) as connection:
+        rows = connection.execute(
+            "select purpose, result, due_at, done_at, coalesce(is_control, false) from warehouse.intermediate.int_commitments where _status = 'used' and commitment_kind = 'callback'"
+        ).fetchall()
+        marts = connection.execute("select * from fct_callbacks").pl()
+    assert marts.height == len(rows) > 500
+    reached = sum(result in ("reached", "solved", "unsolved") and not held for _, result, _, _, held in rows)
+    assert marts["is_reached"].sum() == reached
+    in_time = sum(done is not None and due is not None and done <= due and not held for _, _, due, done, held in rows)
+    assert marts["is_done_in_time"].sum() == in_time
+    followed = marts.filter(pl.col("is_visited"))
+    assert followed.height > 0
+    assert all(
+        timedelta(0) < visited - done <= timedelta(days=30)
+        for visited, done in followed.select("visited_at", "done_at").rows()
+    )
+    assert marts.filter(
+        pl.col("is_follow_final") & (pl.col("is_visited").is_null() | pl.col("is_deal").is_null())
+    ).is_empty()

@@ -254,3 +254,9 @@
 
 {#- Whole days from one day to another. -#}
 {% macro days_after(first_day, last_day) -%} datediff('day', {{ first_day }}, {{ last_day }}) {%- endmacro %}
+
+{#- The sentences of a text as a list, each with the sign that ends it; one row each: stands in a select list. -#}
+{% macro each_sentence(text_sql) -%} unnest(regexp_extract_all({{ text_sql }}, '[^.。!！?？;；\n]+[.。!！?？;；\n]*')) {%- endmacro %}
+
+{#- What stands in a group of a regular expression (RE2), null where it does not fit or the group is empty. -#}
+{% macro pattern_group(text_sql, pattern_sql, group_number) -%} nullif(regexp_extract({{ text_sql }}, {{ pattern_sql }}, {{ group_number }}), '') {%- endmacro %}
