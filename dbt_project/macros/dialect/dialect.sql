@@ -254,3 +254,6 @@
 
 {#- Whole days from one day to another. -#}
 {% macro days_after(first_day, last_day) -%} datediff('day', {{ first_day }}, {{ last_day }}) {%- endmacro %}
+
+{#- One row per part of a list with ; between its parts; stands in a select list. -#}
+{% macro each_part(list_text) -%} unnest(string_split({{ list_text }}, ';')) {%- endmacro %}
