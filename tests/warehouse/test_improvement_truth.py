@@ -8,8 +8,9 @@ from __future__ import annotations
 import json
 import math
 import shutil
+from collections import defaultdict
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import duckdb
@@ -27,8 +28,8 @@ LEFT_OUT = ("rosters_", "agent_states_", "payments_")
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> ShopProject:
-    project = make_shop_project(tmp_path_factory.mktemp("actions"), "zendesk", "crm", "billing")
-    generate(project.home / "inbox", end=date(2026, 11, 26), calls=30_000, call_detail="lean", dirty=False)
+    project = make_shop_project(tmp_path_factory.mktemp("actions"), "zendesk", "crm", "billing", "surveys")
+    generate(project.home / "inbox", end=date(2026, 11, 26), call_detail="lean", dirty=False)
     for folder in (project.home / "inbox").iterdir():
         if folder.name not in project.sources:
             shutil.rmtree(folder)
@@ -144,3 +145,132 @@ def test_actions_stand_where_their_days_put_them(marts: duckdb.DuckDBPyConnectio
         assert found["PDCA-001"][name] == expected
     assert 0 <= found["PDCA-001"]["customers_again"] <= found["PDCA-001"]["complaints_after"]
     assert found["PDCA-001"]["verdict"] == "fell" and found["PDCA-005"]["reason"] == "not_done"
+
+
+def test_service_recovery_by_a_second_engine(marts: duckdb.DuckDBPyConnection) -> None:
+    """Quarter by quarter and customer by customer in plain Python, from the complaints, answers and contracts; intervals by textbook formulas."""
+    expected = recovery_by_hand(marts)
+    found = {
+        (row["period"], row["recovery_group"], row["measure"]): row
+        for row in rows(marts, "select * from marts.fct_service_recovery where period <> 'all'")
+    }
+    assert set(found) == set(expected) and len({period for period, _, _ in found}) >= 4
+    assert {group for _, group, _ in found} >= {
+        "no_problem",
+        "complained_fixed",
+        "complained_not_fixed",
+        "unhappy_silent",
+        "not_asked",
+    }
+    for key, values in expected.items():
+        row, n = found[key], len(values)
+        mean = sum(values) / n
+        assert (row["answers"], row["customers"]) == (n, n), key
+        assert row["value"] == pytest.approx(mean, abs=1e-6)
+        if key[2] != "nps":
+            # Wilson's interval: the shares that a test at 5 % does not reject.
+            for bound in (row["value_low"], row["value_high"]):
+                assert abs(mean - bound) <= 1.96 * math.sqrt(max(bound * (1 - bound), 0) / n) + 1e-5
+                assert (
+                    n == 0
+                    or bound in (0, 1)
+                    or abs(mean - bound) == pytest.approx(1.959964 * math.sqrt(bound * (1 - bound) / n), abs=1e-5)
+                    or mean in (0, 1)
+                )
+        elif n > 1:
+            deviation = math.sqrt(sum((value - mean) ** 2 for value in values) / (n - 1))
+            assert row["value_low"] == pytest.approx(max(-100, mean - 1.959964 * deviation / math.sqrt(n)), abs=1e-4)
+        base = found.get((key[0], "no_problem", key[2]))
+        if key[1] == "no_problem" or base is None:
+            assert row["difference"] is None
+        elif row["value_low"] is not None and base["value_low"] is not None:
+            assert row["difference"] == pytest.approx(row["value"] - base["value"], abs=1e-6)
+            down = math.hypot(row["value"] - row["value_low"], base["value_high"] - base["value"])
+            assert row["difference_low"] == pytest.approx(row["difference"] - down, abs=1e-6)
+        assert (row["paradox"] is None) == (key[1] != "complained_fixed")
+
+
+def recovery_by_hand(marts: duckdb.DuckDBPyConnection) -> dict[tuple[str, str, str], list[float]]:
+    """Values of each quarter, group and measure."""
+    first, known = marts.execute(
+        "select min(opened_on), max(cast(known_until as date)) from marts.fct_complaints where customer_key is not null"
+    ).fetchall()[0]
+    spells: dict[str, list[tuple[date, date, date]]] = defaultdict(list)
+    for row in rows(
+        marts,
+        "select customer_key, holder_began_on, max(last_on) as left_on, max(known_until) as known_until from features.ftr_contract_spells group by 1, 2",
+    ):
+        spells[row["customer_key"]].append((row["holder_began_on"], row["left_on"], row["known_until"]))
+    complaints: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for row in rows(
+        marts, "select * from marts.fct_complaints where customer_key is not null order by opened_at, complaint_id"
+    ):
+        complaints[row["customer_key"]].append(row)
+    answers: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for row in rows(
+        marts,
+        "select * from marts.fct_survey_answers where customer_key is not null and is_valid order by responded_at, source, response_id, question_id",
+    ):
+        answers[row["customer_key"]].append(row)
+    gap = int(
+        marts.execute("select value from seeds.service_thresholds where threshold = 'churn_gap_days'").fetchall()[0][0]
+    )
+    found: dict[tuple[str, str, str], list[float]] = defaultdict(list)
+    for year in (2025, 2026):
+        for quarter in range(4):
+            begin, end = date(year, quarter * 3 + 1, 1), date(year + quarter // 3, (quarter * 3 + 3) % 12 + 1, 1)
+            if begin < first or end > known:
+                continue
+            landmark, until = end - timedelta(days=1), end - timedelta(days=1) + timedelta(days=90)
+            for customer, lives in spells.items():
+                here = [life for life in lives if life[0] <= landmark < life[1]]
+                if not here:
+                    continue
+                left, told = max(life[1] for life in here), max(life[2] for life in here)
+                own = [case for case in complaints[customer] if begin <= case["opened_on"] <= landmark]
+                spoken = [a for a in answers[customer] if begin <= a["responded_on"] <= landmark]
+                if own:
+                    case = own[-1]
+                    words = [
+                        a["is_said_resolved"]
+                        for a in answers[customer]
+                        if a["is_resolved_answer"]
+                        and a["responded_at"] >= case["opened_at"]
+                        and a["responded_on"] <= landmark
+                    ]
+                    fixed = case["is_closed"]
+                    if fixed is not None and not (case["closed_on"] is not None and case["closed_on"] <= landmark):
+                        fixed = False
+                    if case["check_state"] == "not_fixed" and case["checked_at"].date() <= landmark:
+                        fixed = False
+                    if words:
+                        fixed = words[-1]
+                    group = (
+                        "complained_unknown"
+                        if fixed is None
+                        else "complained_fixed"
+                        if fixed
+                        else "complained_not_fixed"
+                    )
+                elif not any(a["is_csat"] or a["is_nps"] or a["is_resolved_answer"] for a in spoken):
+                    group = "not_asked"
+                else:
+                    unhappy = any(
+                        a["is_csat_dissatisfied"]
+                        or a["is_detractor"]
+                        or (a["is_resolved_answer"] and not a["is_said_resolved"])
+                        for a in spoken
+                    )
+                    group = "unhappy_silent" if unhappy else "no_problem"
+                period = str(begin)
+                if until + timedelta(days=gap + 1) <= told:
+                    found[period, group, "retention"].append(1.0 if left > until else 0.0)
+                later = [a for a in answers[customer] if landmark < a["responded_on"] <= until]
+                csat, nps = [a for a in later if a["is_csat"]], [a for a in later if a["is_nps"]]
+                if csat:
+                    found[period, group, "csat"].append(1.0 if csat[0]["is_csat_satisfied"] else 0.0)
+                if nps:
+                    found[period, group, "nps"].append(
+                        100.0 if nps[0]["is_promoter"] else -100.0 if nps[0]["is_detractor"] else 0.0
+                    )
+    return found

@@ -22,9 +22,13 @@ found as (
 ),
 
 subjects as (
-    select cause as subject from found where cause <> 'unknown'
+    select cause as subject
+    from found
+    where cause <> 'unknown'
     union
-    select topic as subject from found where topic <> 'unknown'
+    select topic as subject
+    from found
+    where topic <> 'unknown'
 ),
 
 by_root as (
@@ -87,7 +91,7 @@ units as (
         chosen.improvement_action_id,
         string_agg(distinct below.org_unit_id, ';' order by below.org_unit_id) as units
     from chosen
-    inner join {{ ref('dim_org_units') }} as below on contains(below.path, concat('/', chosen.org_unit_id, '/')) or below.org_unit_id = chosen.org_unit_id
+    inner join {{ ref('dim_org_units') }} as below on contains(below.path, concat('/', chosen.org_unit_id, '/')) or chosen.org_unit_id = below.org_unit_id
     group by chosen.source, chosen.improvement_action_id
 )
 
