@@ -78,7 +78,7 @@ said as (
     inner join periods on complainants.began_on = periods.began_on
     inner join complaints on complainants.complaint_id = complaints.complaint_id
     inner join answers
-        on complainants.customer_key = answers.customer_key and answers.responded_at >= complaints.opened_at and answers.responded_on <= periods.landmark
+        on complainants.customer_key = answers.customer_key and complaints.opened_at <= answers.responded_at and periods.landmark >= answers.responded_on
     where answers.is_resolved_answer
     group by complainants.began_on, complainants.customer_key
 ),
@@ -103,7 +103,11 @@ spoken as (
     select
         periods.began_on,
         answers.customer_key,
-        bool_or(coalesce(answers.is_csat_dissatisfied, false) or coalesce(answers.is_detractor, false) or (answers.is_resolved_answer and not answers.is_said_resolved)) as is_unhappy
+        bool_or(
+            coalesce(answers.is_csat_dissatisfied, false)
+            or coalesce(answers.is_detractor, false)
+            or (answers.is_resolved_answer and not answers.is_said_resolved)
+        ) as is_unhappy
     from periods
     inner join answers on answers.responded_on between periods.began_on and periods.landmark
     where answers.is_csat or answers.is_nps or answers.is_resolved_answer
@@ -119,7 +123,7 @@ followed as (
         {{ first_value_of('case when answers.is_csat_satisfied then 1 else 0 end', first) }} filter (where answers.is_csat) as csat,
         {{ first_value_of('case when answers.is_promoter then 100 when answers.is_detractor then -100 else 0 end', first) }} filter (where answers.is_nps) as nps
     from periods
-    inner join answers on answers.responded_on > periods.landmark and answers.responded_on <= periods.landmark + {{ follow_up }}
+    inner join answers on periods.landmark < answers.responded_on and periods.landmark + {{ follow_up }} >= answers.responded_on
     group by periods.began_on, answers.customer_key
 ),
 
