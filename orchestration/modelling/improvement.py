@@ -310,6 +310,10 @@ class _Table:
             day=(pl.col("counted_on") - self.first).dt.total_days(),
             n=pl.col("units").cast(pl.Float64),
         )
+        self.unit, self.day = (self.complaints[name].to_numpy().astype(np.int64) for name in ("unit", "day"))
+        self.cause = self.complaints["cause"].rank("dense").to_numpy().astype(np.int64) - 1
+        self.causes = int(self.cause.max()) + 1 if len(self.cause) else 0
+        self.n = self.complaints["n"].to_numpy()
         # Customers of each unit on each day: those of its month, or of the nearest month before (else after) that has any; 0 = never known.
         grid = pl.DataFrame({"day": pl.date_range(self.first, self.last, eager=True)}).join(named, how="cross")
         grid = grid.with_columns(month=pl.col("day").dt.truncate("1mo"))
@@ -323,12 +327,24 @@ class _Table:
         )
         self.exposure = filled["n"].to_numpy().reshape(len(self.units), self.size)
 
-    def daily(self, rows: pl.DataFrame) -> Floats:
-        """Complaints of those rows, shape (units, days)."""
-        place = rows["unit"].to_numpy().astype(np.int64) * self.size + rows["day"].to_numpy()
-        cells = len(self.units) * self.size
-        found = np.bincount(place, weights=rows["n"].to_numpy(), minlength=cells)
-        return np.asarray(found, dtype=np.float64).reshape(len(self.units), self.size)
+    def periods(self, window: _Window, ours: pl.Series) -> tuple[Floats, Floats]:
+        """Complaints of the marked rows and, by cause, of the others; shapes (units, periods) and (causes, units, periods)."""
+        period = np.full(self.size, -1, dtype=np.int64)
+        for number, first in enumerate(window.starts):
+            period[first : first + window.length] = number
+        at = period[self.day]
+        width, units = len(window.starts), len(self.units)
+        place = self.unit * width + at
+        marked, used = ours.to_numpy(), at >= 0
+        own = np.bincount(place[used & marked], weights=self.n[used & marked], minlength=units * width)
+        rest = used & ~marked
+        other = np.bincount(
+            self.cause[rest] * units * width + place[rest], weights=self.n[rest], minlength=self.causes * units * width
+        )
+        return (
+            np.asarray(own, dtype=np.float64).reshape(units, width),
+            np.asarray(other, dtype=np.float64).reshape(self.causes, units, width),
+        )
 
     def is_of(self, causes: list[str], basis: str) -> pl.Expr:
         """Rows whose cause is named; by the scope of an action a topic may be named as well."""
@@ -390,10 +406,10 @@ def _of_action(
     left_out = _disturbed(action, actions, table, window) & ~in_scope
     outside = ~in_scope & ~left_out
     is_ours = table.is_of(causes, action["cause_basis"])
-    counts = window.of(table.daily(table.complaints.filter(is_ours)))
+    counts, others_of = table.periods(window, table.complaints.select(is_ours.alias("ours"))["ours"])
     exposure, base = window.of(table.exposure), "customers"
     # Units without complaints of any kind and without customers are no units of comparison.
-    seen = (window.of(table.daily(table.complaints)).sum(axis=1) > 0) | (exposure.sum(axis=1) > 0)
+    seen = (counts.sum(axis=1) + others_of.sum(axis=(0, 2)) > 0) | (exposure.sum(axis=1) > 0)
     inside, outside = in_scope & seen, outside & seen
     if (exposure[inside].sum(axis=0) <= 0).any() or (outside.any() and (exposure[outside].sum(axis=0) <= 0).any()):
         exposure, base = np.full_like(counts, float(length)), "days"
@@ -411,11 +427,7 @@ def _of_action(
         return [common | {"method": method, "reason": "too_few_complaints"} for method in methods]
     both = inside | outside
     here, c, e = inside[both], counts[both], exposure[both]
-    others = [
-        window.of(table.daily(rows))[both]
-        for _, rows in table.complaints.filter(~is_ours).sort("cause").group_by("cause", maintain_order=True)
-    ]
-    others = [one for one in others if one[here].sum() >= minimum]
+    others = [one[both] for one in others_of if one[both][here].sum() >= minimum]
     rows = [
         common
         | _series_row(c[here].sum(axis=0), e[here].sum(axis=0), after, [one[here].sum(axis=0) for one in others]),

@@ -274,3 +274,52 @@ def recovery_by_hand(marts: duckdb.DuckDBPyConnection) -> dict[tuple[str, str, s
                         100.0 if nps[0]["is_promoter"] else -100.0 if nps[0]["is_detractor"] else 0.0
                     )
     return found
+
+
+def test_second_complaints_of_the_risk_model_are_those_of_the_mart(marts: duckdb.DuckDBPyConnection) -> None:
+    """Outcome and history of every case once more, customer by customer; nothing that came after the close is in a feature."""
+    of_customer: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for row in rows(marts, "select * from marts.fct_complaints where customer_key is not null order by opened_at"):
+        of_customer[row["customer_key"]].append(row)
+    features = {row["complaint_id"]: row for row in rows(marts, "select * from features.ftr_complaint_risk")}
+    checked = 0
+    for cases in of_customer.values():
+        for case in cases:
+            if case["is_closed"] is None or (case["is_closed"] and case["closed_at"] is None):
+                assert case["complaint_id"] not in features
+                continue
+            judged = case["closed_at"] if case["is_closed"] else case["known_until"]
+            later = [c for c in cases if c["opened_at"] > case["opened_at"] and c["cause"] == case["cause"]]
+            if later and later[0]["opened_at"] <= judged and case["cause"] != "unknown":
+                assert case["complaint_id"] not in features
+                continue
+            row = features[case["complaint_id"]]
+            end = judged + timedelta(days=90)
+            known = case["is_closed"] and end <= case["known_until"] and case["cause"] != "unknown"
+            assert row["has_again"] == (any(c["opened_at"] <= end for c in later) if known else None)
+            earlier = [
+                c for c in cases if case["opened_at"] - timedelta(days=365) <= c["opened_at"] < case["opened_at"]
+            ]
+            assert row["complaints_before"] == len(earlier)
+            assert row["same_cause_before"] == sum(c["cause"] == case["cause"] for c in earlier)
+            assert row["others_since"] == sum(case["opened_at"] < c["opened_at"] < judged for c in cases)
+            checked += bool(row["has_again"])
+    assert checked >= 200
+    ((card_cases, card_again),) = marts.execute(
+        "select cases_tested, again_tested from marts.fct_complaint_risk_card"
+    ).fetchall()
+    assert card_cases >= 500 and card_again >= 50
+    ((scored, without),) = marts.execute(
+        "select count(*), count(*) filter (where probability is null) from marts.fct_complaint_risk"
+    ).fetchall()
+    assert scored == sum(row["is_current"] for row in features.values()) and without == 0
+
+
+def test_without_a_group_held_out_nothing_is_said_to_be_prevented(marts: duckdb.DuckDBPyConnection) -> None:
+    """The company calls after complaints, but never left the choice to chance."""
+    found = rows(marts, "select * from marts.fct_complaint_prevention")
+    assert {row["follow_up"] for row in found} == {"30d", "90d"}
+    assert all(
+        row["reason"] == "no_control" and row["prevented_share"] is None and row["prevented_low"] is None
+        for row in found
+    )
