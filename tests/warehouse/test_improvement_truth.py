@@ -323,3 +323,53 @@ def test_without_a_group_held_out_nothing_is_said_to_be_prevented(marts: duckdb.
         row["reason"] == "no_control" and row["prevented_share"] is None and row["prevented_low"] is None
         for row in found
     )
+
+
+def test_prevention_where_callbacks_were_held_out_by_lot(
+    project: ShopProject, marts: duckdb.DuckDBPyConnection
+) -> None:
+    """The mart's own query over the same callbacks, every third of them marked as held out: shares counted here, interval by Newcombe's formula."""
+    (path,) = (project.home / "dbt_target" / "compiled").rglob("fct_complaint_prevention.sql")
+    query = path.read_text(encoding="utf-8")
+    name = next(word for word in query.split() if "int_commitments" in word)
+    marts.execute(
+        "create or replace temp view held_out as select * replace (case when purpose = 'complaint' then hash(about_id) % 3 = 0 end as is_control)"
+        " from intermediate.int_commitments"
+    )
+    found = {row["follow_up"]: row for row in marts.execute(query.replace(name, "held_out")).pl().to_dicts()}
+    held = {
+        row["complaint_id"]: row["is_control"]
+        for row in rows(
+            marts,
+            "select m.complaint_id, bool_or(h.is_control) as is_control from held_out as h"
+            " join marts.fct_complaint_contacts as m on m.contact_kind = 'ticket' and m.contact_id = 'ticket:' || h.about_id"
+            " where h._status = 'used' and h.commitment_kind = 'callback' and h.about_kind = 'ticket' and h.is_control is not null group by 1",
+        )
+    }
+    for window, row in found.items():
+        cases = rows(
+            marts,
+            f"select complaint_id, is_cause_repeated_{window} as again from marts.fct_complaints where is_cause_final_{window}",
+        )
+        arm = {
+            side: [case["again"] for case in cases if held.get(case["complaint_id"]) is side] for side in (True, False)
+        }
+        assert min(len(group) for group in arm.values()) >= 100
+        assert (row["held_out"], row["held_out_again"]) == (len(arm[True]), sum(arm[True]))
+        assert (row["called"], row["called_again"]) == (len(arm[False]), sum(arm[False]))
+        bounds = {}
+        for side, group in arm.items():
+            n, p = len(group), sum(group) / len(group)
+            half = 1.959964 * math.sqrt(p * (1 - p) / n + 1.959964**2 / (4 * n * n))
+            centre, scale = p + 1.959964**2 / (2 * n), 1 + 1.959964**2 / n
+            bounds[side] = p, (centre - half) / scale, (centre + half) / scale
+        (p_held, low_held, high_held), (p_called, low_called, high_called) = bounds[True], bounds[False]
+        assert row["prevented_share"] == pytest.approx(p_held - p_called, abs=1e-8)
+        assert row["prevented_low"] == pytest.approx(
+            p_held - p_called - math.hypot(p_held - low_held, high_called - p_called), abs=1e-5
+        )
+        assert row["prevented_high"] == pytest.approx(
+            p_held - p_called + math.hypot(high_held - p_held, p_called - low_called), abs=1e-5
+        )
+        # Drawn by a hash: no effect, and none is found.
+        assert row["prevented_low"] <= 0 <= row["prevented_high"] and row["reason"] is None
