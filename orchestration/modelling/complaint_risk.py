@@ -113,7 +113,7 @@ def complaint_risk(cases: pl.DataFrame, *, horizon_days: int, minimum: int) -> p
     known = ordered.filter(pl.col("has_again").is_not_null())
     current = ordered.filter(pl.col("is_current"))
     common = {"model_version": MODEL_VERSION, "as_of": as_of}
-    rows: list[dict[str, Any]] = [common | {"part": "card"} | _card(known, horizon_days, minimum)]
+    rows: list[dict[str, Any]] = [common | {"part": "card", "complaint_id": "-"} | _card(known, horizon_days, minimum)]
     model = _fitted(known, minimum) if known.height else None
     if model is None:
         for case in current["complaint_id"].to_list():
