@@ -260,3 +260,6 @@
 
 {#- What stands in a group of a regular expression (RE2), null where it does not fit or the group is empty. -#}
 {% macro pattern_group(text_sql, pattern_sql, group_number) -%} nullif(regexp_extract({{ text_sql }}, {{ pattern_sql }}, {{ group_number }}), '') {%- endmacro %}
+
+{#- One row per part of a list with ; between its parts; stands in a select list. -#}
+{% macro each_part(list_text) -%} unnest(string_split({{ list_text }}, ';')) {%- endmacro %}

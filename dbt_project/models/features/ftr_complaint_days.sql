@@ -1,0 +1,32 @@
+-- Complaints by day, and customers by month, of each unit: what effects of actions are counted from.
+with ends as (
+    select max({{ local_day('complaints.known_until', 'units.time_zone') }}) as as_of
+    from {{ ref('fct_complaints') }} as complaints
+    left join {{ ref('dim_org_units') }} as units on complaints.org_unit_id = units.org_unit_id
+)
+
+select
+    'complaints' as part,
+    complaints.org_unit_id,
+    complaints.cause,
+    complaints.topic,
+    complaints.opened_on as counted_on,
+    cast(count(*) as bigint) as units,
+    any_value(ends.as_of) as as_of
+from {{ ref('fct_complaints') }} as complaints
+cross join ends
+where complaints.org_unit_id is not null and complaints.opened_on <= ends.as_of
+group by complaints.org_unit_id, complaints.cause, complaints.topic, complaints.opened_on
+union all
+select
+    'customers' as part,
+    rates.org_unit_id,
+    'none' as cause,
+    'none' as topic,
+    rates.month_begin as counted_on,
+    cast(sum(rates.units) as bigint) as units,
+    any_value(ends.as_of) as as_of
+from {{ ref('fct_complaint_rates') }} as rates
+cross join ends
+where rates.rate_part = 'customers' and rates.org_unit_id is not null
+group by rates.org_unit_id, rates.month_begin
