@@ -2,6 +2,8 @@
     the build before any cause is given, and the last good snapshot stays published. -#}
 {% macro cause_taxonomy() -%}
     {%- set seed = ref('cause_taxonomy') -%}
+    {%- set facts = ref('cause_facts') -%}
+    {%- set rules = ref('cause_rules') -%}
     {%- set causes = [] -%}
     {%- if execute -%}
         {%- set by_code = {} -%}
@@ -38,7 +40,7 @@
             {%- endfor -%}
             {%- if walk.at -%} {{ _broken_cause(cause.code, "its parents lead in a circle") }} {%- endif -%}
         {%- endfor -%}
-        {%- set wrong = run_query("select 'cause_facts' as seed, cause from " ~ ref('cause_facts') ~ " union all select 'cause_rules', cause from " ~ ref('cause_rules') ~ " order by 1, 2") -%}
+        {%- set wrong = run_query("select 'cause_facts' as seed, cause from " ~ facts ~ " union all select 'cause_rules', cause from " ~ rules ~ " order by 1, 2") -%}
         {%- for line in wrong.rows if line['cause'] not in by_code -%}
             {%- do exceptions.raise_compiler_error("seeds/" ~ line['seed'] ~ ".csv: " ~ (line['cause'] or 'an empty cause') ~ " is no code of seeds/cause_taxonomy.csv.") -%}
         {%- endfor -%}
