@@ -730,7 +730,7 @@ def candidates(
 # The tables of the schema `causes` hold what follows from their key alone, so a night that finds the key again need not compute it, and a full
 # rebuild comes to the same.
 
-_UNDECIDED = "code_cause is null and fact_cause is null and rule_cause is null"
+_UNDECIDED = "e.code_cause is null and e.fact_cause is null and e.rule_cause is null"
 
 
 def _key_of(session: Any, evidence: str, as_of: date, limits: Limits) -> str:
