@@ -1097,7 +1097,9 @@ def causes_review(
     if as_json:
         _print_json(line)
         return
-    out.print(f"added {_escaped(line['code'])} below {_escaped(line['parent'])} to {_escaped(path)}; run `csatlas refresh`")
+    out.print(
+        f"added {_escaped(line['code'])} below {_escaped(line['parent'])} to {_escaped(path)}; run `csatlas refresh`"
+    )
 
 
 @draw_app.command("check")
