@@ -28,7 +28,7 @@ def _hide_codes(inbox: Path) -> int:
     """Take the resolution codes out of the tickets that were made in the later period; how many lost theirs."""
     hidden = 0
     for path in sorted((inbox / "zendesk").glob("tickets_*.csv")):
-        frame = pl.read_csv(path, infer_schema=False, missing_utf8_is_empty_string=True)
+        frame = pl.read_csv(path, infer_schema=False)
         late = (pl.col("created_at") >= HIDDEN_FROM) & (pl.col("custom_resolution_code") != "")
         hidden += frame.filter(late).height
         frame.with_columns(
