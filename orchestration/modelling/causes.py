@@ -103,15 +103,15 @@ class Limits:
         )
 
 
-CASES = {"complaint_id": pl.String, "customer_key": pl.String, "text": pl.String, "topic": pl.String, "product_line": pl.String,
+CASES: dict[str, Any] = {"complaint_id": pl.String, "customer_key": pl.String, "text": pl.String, "topic": pl.String, "product_line": pl.String,
          "language": pl.String, "closed_on": pl.Date, "cause": pl.String}  # fmt: skip
 """Columns of the cases that a model learns from."""
-QUALITY = {"role": pl.String, "is_used": pl.Boolean, "language": pl.String, "root_cause": pl.String, "cases": pl.Int64, "answered": pl.Int64, "predicted": pl.Int64,
+QUALITY: dict[str, Any] = {"role": pl.String, "is_used": pl.Boolean, "language": pl.String, "root_cause": pl.String, "cases": pl.Int64, "answered": pl.Int64, "predicted": pl.Int64,
            "hits": pl.Int64, "precision": pl.Float64, "recall": pl.Float64, "f1": pl.Float64, "macro_f1": pl.Float64, "learned_until": pl.Date, "tested_from": pl.Date, "tested_to": pl.Date}  # fmt: skip
-WORDS = {"language": pl.String, "root_cause": pl.String, "rank": pl.Int64, "word": pl.String, "weight": pl.Float64, "cases": pl.Int64, "example_complaint_id": pl.String}  # fmt: skip
-FEATURES = {"kind": pl.Int64, "feature": pl.String, "idf": pl.Float64, "weights": pl.List(pl.Float32)}
-ANSWERS = {"root_cause": pl.String, "probability": pl.Float64, "second_cause": pl.String}
-CANDIDATES = {"candidate": pl.Int64, "words_en": pl.String, "words_zh": pl.String, "topic": pl.String, "cases": pl.Int64, "cases_28d": pl.Int64, "cases_before_28d": pl.Int64,
+WORDS: dict[str, Any] = {"language": pl.String, "root_cause": pl.String, "rank": pl.Int64, "word": pl.String, "weight": pl.Float64, "cases": pl.Int64, "example_complaint_id": pl.String}  # fmt: skip
+FEATURES: dict[str, Any] = {"kind": pl.Int64, "feature": pl.String, "idf": pl.Float64, "weights": pl.List(pl.Float32)}
+ANSWERS: dict[str, Any] = {"root_cause": pl.String, "probability": pl.Float64, "second_cause": pl.String}
+CANDIDATES: dict[str, Any] = {"candidate": pl.Int64, "words_en": pl.String, "words_zh": pl.String, "topic": pl.String, "cases": pl.Int64, "cases_28d": pl.Int64, "cases_before_28d": pl.Int64,
               "first_opened_on": pl.Date, "last_opened_on": pl.Date, "example_complaint_ids": pl.List(pl.String), "complaint_ids": pl.List(pl.String)}  # fmt: skip
 
 
@@ -389,7 +389,7 @@ def fit(cases: pl.DataFrame, limits: Limits) -> Model | None:
         vocabulary,
         causes,
         np.ascontiguousarray(np.round(weights.T, 5).astype(np.float32)),
-        np.round(np.asarray(intercepts, dtype=np.float64), 5),
+        np.asarray(np.round(intercepts, 5), dtype=np.float64),
         np.array([0.0, 1.0, 1.0]),
     )
 
@@ -467,10 +467,7 @@ def answers(cases: pl.DataFrame, model: Model | None) -> pl.DataFrame:
         cases: text, topic, product_line; any number of rows, read 50,000 at a time.
     """
     if model is None or cases.is_empty():
-        empty = {
-            name: pl.Series([None] * cases.height, dtype=kind)  # type: ignore[arg-type]
-            for name, kind in ANSWERS.items()
-        }
+        empty = {name: pl.Series([None] * cases.height, dtype=kind) for name, kind in ANSWERS.items()}
         return pl.DataFrame(empty)
     best, second, first, lead = _best(margins(cases, model))
     names = np.array(model.causes, dtype=object)
@@ -607,7 +604,7 @@ def _cross_calibrated(model: Model, cases: pl.DataFrame, limits: Limits) -> Mode
         other = fit(third.filter(pl.col("third") != k), limits)
         if other is not None:
             parts.append(calibrated(other, third.filter(pl.col("third") == k)).calibration)
-    calibration = np.round(np.mean(parts, axis=0), 5) if parts else np.array([-30.0, 0.0, 0.0])
+    calibration = np.asarray(np.round(np.mean(parts, axis=0), 5) if parts else [-30.0, 0.0, 0.0], dtype=np.float64)
     return Model(model.vocabulary, model.causes, model.weights, model.intercepts, calibration)
 
 
@@ -823,7 +820,7 @@ def keep_model(
     parts = session.execute(f"select * from {schema}.parts").pl()
     columns = {"part": pl.String} | QUALITY | WORDS
     return (
-        parts.cast({name: kind for name, kind in columns.items() if name in parts.columns})  # type: ignore[arg-type]
+        parts.cast({name: kind for name, kind in columns.items() if name in parts.columns})
         .select(*columns)
         .with_columns(model_version=pl.lit(version), as_of=pl.lit(as_of, dtype=pl.Date))
         .sort("part", "role", "language", "root_cause", "rank")
@@ -832,7 +829,7 @@ def keep_model(
 
 def _kept_model(session: Any, schema: str) -> tuple[Model | None, str | None]:
     row = session.execute(f"select model_key from {schema}.kept").fetchone()
-    model = Model.from_frame(session.execute(f"select * from {schema}.model").pl().cast(FEATURES))  # type: ignore[arg-type]
+    model = Model.from_frame(session.execute(f"select * from {schema}.model").pl().cast(FEATURES))
     return model, None if model is None else str(row[0])
 
 
@@ -846,7 +843,6 @@ def keep_answers(session: Any, *, schema: str, evidence: str, texts: str) -> str
     """
     model, key = _kept_model(session, schema)
     wanted = "t.text_key, e.topic, e.product_line"
-    fresh = pl.DataFrame(schema={"text_key": pl.Decimal(38, 0), "topic": pl.String, "product_line": pl.String} | ANSWERS | {"model_key": pl.String})  # fmt: skip
     if not _has(session, schema, "answers"):
         type_of = session.execute(
             f"select typeof(text_key) from {evidence} where text_key is not null limit 1"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 from datetime import date, timedelta
+from itertools import pairwise
+from typing import Any
 
 import duckdb
 import numpy as np
@@ -63,7 +65,7 @@ def test_vectors_are_those_of_scikit_learn_on_the_same_features() -> None:
     vocabulary = causes.vocabulary_of(frame, least=1)
     assert not vocabulary.parts
     ours = causes.vectors(frame, vocabulary).toarray()
-    reference = TfidfVectorizer(analyzer=lambda listed: listed + [f"{a} {b}" for a, b in zip(listed, listed[1:], strict=False)], sublinear_tf=True)  # fmt: skip
+    reference = TfidfVectorizer(analyzer=lambda listed: listed + [f"{a} {b}" for a, b in pairwise(listed)], sublinear_tf=True)  # fmt: skip
     theirs = reference.fit_transform(causes.tokens(frame["text"]).to_list()).toarray()
     columns = [reference.vocabulary_[name] for _, name in vocabulary.names()]
     assert len(columns) == theirs.shape[1]
@@ -275,8 +277,17 @@ def test_what_is_kept_is_used_again_and_is_what_would_be_computed(monkeypatch: p
     fitted: list[int] = []
     answered: list[int] = []
     train, answer = causes.train, causes.answers
-    monkeypatch.setattr(causes, "train", lambda *a: (fitted.append(1), train(*a))[1])
-    monkeypatch.setattr(causes, "answers", lambda frame, model: (answered.append(frame.height), answer(frame, model))[1])  # fmt: skip
+
+    def counted_train(*given: Any) -> causes.Trained:
+        fitted.append(1)
+        return train(*given)
+
+    def counted_answers(frame: pl.DataFrame, model: causes.Model | None) -> pl.DataFrame:
+        answered.append(frame.height)
+        return answer(frame, model)
+
+    monkeypatch.setattr(causes, "train", counted_train)
+    monkeypatch.setattr(causes, "answers", counted_answers)
     frame, first, second = cases(400), cases(30, seed=30), cases(60, seed=30)
     connection = warehouse(frame, first)
     night(connection, AS_OF)

@@ -1,5 +1,4 @@
 {%- set causes = cause_taxonomy() %}
-{%- set active = causes | selectattr('is_active') | map(attribute='code') | list %}
 
 -- What agents and systems say of the cause of a case. Each fact stands in a line of seeds/cause_facts.csv with the topics for which it proves something.
 with cases as (
@@ -36,8 +35,8 @@ wanted as (
         lines.cause
     from cases
     inner join {{ ref('cause_facts') }} as lines on {{ is_listed('cases.topic', 'lines.topics') }}
+    inner join {{ ref('cause_taxonomy') }} as taxonomy on lines.cause = taxonomy.code and taxonomy.is_active
     left join codes on cases.complaint_id = codes.complaint_id
-    where lines.cause in ({% for code in active %}'{{ code }}'{{ ', ' if not loop.last }}{% endfor %})
 ),
 
 blacklisted as (
@@ -67,7 +66,7 @@ bursts as (
     from wanted
     inner join repairs
         on
-            wanted.org_unit_id = repairs.org_unit_id and wanted.product_line = repairs.product_line and repairs.created_at <= wanted.opened_at
+            wanted.org_unit_id = repairs.org_unit_id and wanted.product_line = repairs.product_line and wanted.opened_at >= repairs.created_at
             and {{ seconds_between('repairs.created_at', 'wanted.opened_at') }} <= {{ threshold('cause_burst_window') }}
     where wanted.fact = 'work_order_burst' and {{ is_listed('repairs.fault_code', "coalesce(wanted.what, '')") }}
     group by wanted.complaint_id, wanted.fact_order
@@ -83,7 +82,7 @@ proven as (
     from wanted
     inner join {{ ref('fct_arrears_stops') }} as stops
         on
-            wanted.customer_key = stops.customer_key and stops.stopped_at <= wanted.opened_at and stops.is_wrong = (wanted.fact = 'stop_wrong')
+            wanted.customer_key = stops.customer_key and wanted.opened_at >= stops.stopped_at and stops.is_wrong = (wanted.fact = 'stop_wrong')
             and {{ seconds_between('stops.stopped_at', 'wanted.opened_at') }} <= {{ threshold('cause_stop_window') }}
     where wanted.fact in ('stop_wrong', 'stop_owed')
     union all
@@ -94,7 +93,7 @@ proven as (
         wanted.cause
     from wanted
     inner join blacklisted
-        on wanted.customer_key = blacklisted.customer_key and blacklisted.started_at <= wanted.opened_at and coalesce(blacklisted.ended_at > wanted.opened_at, true)
+        on wanted.customer_key = blacklisted.customer_key and wanted.opened_at >= blacklisted.started_at and coalesce(wanted.opened_at < blacklisted.ended_at, true)
     where wanted.fact = 'blacklist'
     union all
     select
@@ -106,7 +105,7 @@ proven as (
     inner join events
         on
             events.event_kind in ('outage', 'fault') and wanted.org_unit_id = events.org_unit_id and wanted.product_line = events.product_line
-            and events.started_at <= wanted.opened_at
+            and wanted.opened_at >= events.started_at
             and {{ seconds_between('events.started_at', 'wanted.opened_at') }} <= {{ threshold('cause_outage_window') }}
     where wanted.fact = 'outage'
     union all

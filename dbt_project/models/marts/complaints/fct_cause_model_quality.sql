@@ -11,7 +11,7 @@ select
     cast(answered as integer) as answered,
     cast(predicted as integer) as predicted,
     cast(hits as integer) as hits,
-    "precision" as precision_share,
+    precision as precision_share,
     recall as recall_share,
     f1,
     macro_f1,
