@@ -53,6 +53,8 @@ draw_app = typer.Typer(help="Random draws with a recorded seed, and their check.
 app.add_typer(draw_app, name="draw")
 show_app = typer.Typer(help="One thing on one page.", no_args_is_help=True)
 app.add_typer(show_app, name="show")
+causes_app = typer.Typer(help="Root causes of complaints.", no_args_is_help=True)
+app.add_typer(causes_app, name="causes")
 
 # A pipe has no width of its own; tables in a log should not be folded to that of an old terminal.
 _WIDTH = None if sys.stdout.isatty() else 200
@@ -1038,6 +1040,66 @@ def draw_recheck(
     out.print(f"seed {draw.seed}, snapshot {draw.snapshot_version}; recorded in {draws.folder_of(_settings())}")
     if draw.earlier_draws:
         out.print(f"[yellow]look at this:[/] the month was drawn {draw.earlier_draws} times before")
+
+
+@causes_app.command("review")
+def causes_review(
+    accepted: Annotated[
+        int | None, typer.Option("--accept", min=1, help="Number of the candidate to add to the taxonomy.")
+    ] = None,
+    code: Annotated[str, typer.Option(help="Code of the new cause, such as us.system.app_release.")] = "",
+    parent: Annotated[str, typer.Option(help="Code that it stands below; its owner is the new one's too.")] = "",
+    name_en: Annotated[str, typer.Option("--name-en", help="Its English name.")] = "",
+    name_zh: Annotated[str, typer.Option("--name-zh", help="Its Chinese name.")] = "",
+    cause_type: Annotated[str, typer.Option("--type", help="value, system or employee.")] = "",
+    is_people: Annotated[bool, typer.Option("--people", help="People made it.")] = False,
+    resolution_codes: Annotated[
+        str, typer.Option("--codes", help="Agents' resolution codes that mean it, separated by semicolons.")
+    ] = "",
+    as_json: Json = False,
+) -> None:
+    """List candidates of new causes among the unknown complaints, or add one of them to the taxonomy (`seeds/cause_taxonomy.csv`).
+
+    The next refresh gives the cause; the classifier learns it from the cases that agents close with its codes.
+    """
+    from orchestration.operations import cause_taxonomy
+
+    with _snapshot() as snapshot:
+        try:
+            found = cause_taxonomy.candidates_of(snapshot)
+        except cause_taxonomy.TaxonomyError as error:
+            _fail(error, EXIT_NOT_READY)
+    if accepted is None:
+        if as_json:
+            _print_json(found)
+        else:
+            _print_table(found, title="candidates of new causes")
+        return
+    chosen = next((line for line in found if line["candidate"] == accepted), None)
+    if chosen is None:
+        _fail(f"--accept {accepted}: there are {len(found)} candidates.", EXIT_USAGE)
+    path = cause_taxonomy.path_of(_settings())
+    try:
+        line = cause_taxonomy.accept(
+            path,
+            code=code,
+            parent=parent,
+            name_en=name_en,
+            name_zh=name_zh,
+            cause_type=cause_type,
+            is_people=is_people,
+            resolution_codes=resolution_codes,
+            example_en=chosen["words_en"] or "",
+            example_zh=chosen["words_zh"] or "",
+        )
+    except cause_taxonomy.TaxonomyError as error:
+        _fail(error, EXIT_USAGE)
+    if as_json:
+        _print_json(line)
+        return
+    out.print(
+        f"added {_escaped(line['code'])} below {_escaped(line['parent'])} to {_escaped(path)}; run `csatlas refresh`"
+    )
 
 
 @draw_app.command("check")

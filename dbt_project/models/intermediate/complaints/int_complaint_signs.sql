@@ -5,44 +5,7 @@
 {%- set words = complaint_words() %}
 
 -- What the customer wrote on a ticket, first message and replies, is read here and stays here: only the signs leave this query.
-with tickets as (
-    select * from {{ ref('int_tickets') }}
-    where
-        _status = 'used'
-        {% if is_incremental() %} and _partition_date in ({{ touched_partitions() }}) {% endif %}
-),
-
-replies as (
-    select
-        e.source,
-        e.ticket_id,
-        string_agg(left(e.body, cast({{ threshold('complaint_text_length') }} as bigint)), chr(10) order by e.occurred_at, e.ticket_event_id) as replies
-    from {{ ref('int_ticket_events') }} as e
-    where
-        e._status = 'used' and e.event_kind = 'public_reply' and e.actor_role = 'customer' and trim(coalesce(e.body, '')) <> ''
-        and {{ quick_hash(['e.source', 'e.ticket_id']) }} in (select {{ quick_hash(['t.source', 't.ticket_id']) }} from tickets as t)
-    group by e.source, e.ticket_id
-),
-
-written as (
-    select
-        tickets.source,
-        tickets.ticket_id,
-        left(concat_ws(chr(10), tickets.subject, tickets.description, replies.replies), cast({{ threshold('complaint_text_length') }} as bigint)) as written
-    from tickets
-    left join replies on tickets.source = replies.source and tickets.ticket_id = replies.ticket_id
-),
-
-texts as (
-    select
-        source,
-        ticket_id,
-        case
-            when {{ matches_pattern('written', "'(?i)[<>]|original message| wrote:|from ?[:：]|发件人|發件人'") }} then {{ readable('written') }}
-            else lower({{ folded('written') }})
-        end as text
-    from written
-),
+with {{ ticket_texts() }},
 
 signs as (
     select
