@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -173,6 +173,71 @@ def trend_figure(frame: pl.DataFrame, t: Translator, style: TrendStyle, incomple
     return figure
 
 
+def lines_figure(
+    courses: Sequence[tuple[str, pl.DataFrame]],
+    t: Translator,
+    style: TrendStyle,
+    incomplete: Collection[date],
+    *,
+    with_bands: bool = True,
+) -> go.Figure:
+    """Several courses in one chart, each with its name, colour and shape of point; bands of the intervals if there are few."""
+    scale = 100.0 if style.unit == "share" else 1.0
+    cut = set(incomplete)
+    figure = go.Figure()
+    figure.update_layout(template=theme.plotly_template(), hovermode="closest", showlegend=True, dragmode=False)
+    known: list[float | None] = []
+    days: list[date] = []
+    for index, (name, frame) in enumerate(courses):
+        rows = frame.sort("metric_time").to_dicts()
+        colour = theme.SERIES[index % len(theme.SERIES)]
+        days = [row["metric_time"] for row in rows]
+        values = [None if (value := _number(row["value"])) is None else value * scale for row in rows]
+        known += values
+        for run in _runs_with_interval(rows) if with_bands else []:
+            x = [row["metric_time"] for row in run]
+            figure.add_scatter(
+                x=x + x[::-1],
+                y=[row["high"] * scale for row in run] + [row["low"] * scale for row in reversed(run)],
+                mode="lines",
+                line={"width": 0},
+                fill="toself",
+                fillcolor=theme.translucent(colour, 0.1),
+                hoverinfo="skip",
+                showlegend=False,
+                name=name,
+            )
+        small = [is_small(style, row) for row in rows]
+        figure.add_scatter(
+            x=days,
+            y=values,
+            mode="lines+markers",
+            line={"color": colour, "width": 2, "dash": ("solid", "dash", "dot", "dashdot")[index // 2 % 4]},
+            marker={
+                "size": 7,
+                "symbol": ("circle", "square", "diamond", "triangle-up", "x", "cross", "star")[index % 7],
+                "color": [
+                    theme.SURFACE if day in cut else theme.FAINT if few else colour
+                    for few, day in zip(small, days, strict=True)
+                ],
+                "line": {"color": [theme.FAINT if few else colour for few in small], "width": 1.5},
+            },
+            connectgaps=False,
+            hovertext=[
+                f"<b>{plain(name)}</b><br>{hover_text(t, style, row, row['metric_time'] in cut)}" for row in rows
+            ],
+            hovertemplate="%{hovertext}<extra></extra>",
+            name=plain(name),
+        )
+    _axes(figure, t, style, days, known, scale)
+    return figure
+
+
+def plain(text: str) -> str:
+    """Text of the data for plotly, which takes some markup for markup."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
 def _runs_with_interval(rows: list[dict[str, object]]) -> list[list[dict[str, float]]]:
     runs: list[list[dict[str, float]]] = []
     open_run = False
@@ -233,15 +298,55 @@ def _axes(
     known = [value for value in values if value is not None]
     figure.update_xaxes(type="date", fixedrange=True, **_date_ticks(t, style.grain, days))
     figure.update_yaxes(fixedrange=True, nticks=5)
-    if style.unit == "share":
-        figure.update_yaxes(ticksuffix="%")
-    elif style.unit in ("seconds", "minutes") and known:
-        top = max(known)
-        ticks = [top * part / 4 for part in range(5)]
-        figure.update_yaxes(tickvals=ticks, ticktext=[format_value(t, tick, style.unit) for tick in ticks])
-    elif style.is_count and known:
-        ticks = _round_ticks(max(known))
-        figure.update_yaxes(tickvals=ticks, ticktext=[t.compact(tick) for tick in ticks])
+    if known or style.unit == "share":
+        figure.update_yaxes(**value_ticks(t, "count" if style.is_count else style.unit, max(known, default=0.0)))
+
+
+def value_ticks(t: Translator, unit: str | None, top: float, *, from_zero: bool = True) -> dict[str, object]:
+    """Settings of an axis of values up to `top`: its ticks in the unit of the metric."""
+    if unit == "share":
+        return {"ticksuffix": "%"}
+    if unit in ("seconds", "minutes") and top > 0:
+        seconds = 60 if unit == "minutes" else 1
+        ticks = [tick / seconds for tick in _duration_ticks(top * seconds)]
+        return {"tickvals": ticks, "ticktext": [format_value(t, tick, unit) for tick in ticks]}
+    if unit in ("count", "currency") and from_zero and top > 0:
+        ticks = _round_ticks(top)
+        return {"tickvals": ticks, "ticktext": [t.compact(tick) for tick in ticks]}
+    return {}
+
+
+_DURATIONS = (
+    1,
+    2,
+    5,
+    10,
+    20,
+    30,
+    60,
+    120,
+    300,
+    600,
+    1200,
+    1800,
+    3600,
+    7200,
+    10800,
+    21600,
+    43200,
+    86400,
+    172800,
+    432000,
+    864000,
+)
+
+
+def _duration_ticks(top: float) -> list[float]:
+    """At most six round times, in seconds, up to the first one at or above `top` seconds."""
+    step: float = next((step for step in _DURATIONS if top / step <= 4.5), _DURATIONS[-1])
+    while top / step > 4.5:
+        step *= 2
+    return [step * count for count in range(int(top / step) + 2)]
 
 
 def _round_ticks(top: float) -> list[float]:

@@ -18,7 +18,11 @@ from tests.e2e.conftest import Watched
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 Watch = Callable[..., Watched]
-PAGES = {"/": ("Overview", "总览"), "/data-health": ("Data health", "数据健康")}
+PAGES = {
+    "/": ("Overview", "总览"),
+    "/definitions": ("Definitions", "指标定义"),
+    "/data-health": ("Data health", "数据健康"),
+}
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
