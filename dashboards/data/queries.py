@@ -227,6 +227,13 @@ def index_comparison(snapshot: Snapshot) -> Rows:
     )
 
 
+def index_periods(snapshot: Snapshot) -> Rows:
+    """Waves of the index surveys with their first and last day, in order."""
+    return snapshot.rows(
+        "select period, min(metric_time) as first_day, max(metric_time) as last_day from parts.fct_satisfaction_index group by period order by 2, 1"
+    )
+
+
 def survival_curves(snapshot: Snapshot) -> Rows:
     """Share of contracts that still run after so many days, by stratum."""
     return snapshot.rows(

@@ -56,9 +56,9 @@ def quadrant_figure(t: Translator, items: Sequence[Item], performance_line: floa
         x=[item.performance for item in items],
         y=[item.importance for item in items],
         mode="markers+text",
-        text=[plain(short(item.label)) for item in items],
+        text=[plain(short(item.label, 40)) for item in items],
         # A name is written towards the middle, where there is room for it.
-        textposition=["middle right" if item.performance < middle else "middle left" for item in items],
+        textposition=["top right" if item.performance < middle else "top left" for item in items],
         textfont={"size": 12, "color": theme.INK},
         marker={
             "size": 10,

@@ -114,7 +114,7 @@ def slices_figure(
     ]
     figure = go.Figure()
     figure.update_layout(template=theme.plotly_template(), showlegend=False, dragmode=False, hovermode="closest")
-    whiskers = {
+    whiskers: dict[str, object] | None = {
         "type": "data",
         "symmetric": False,
         "array": [up for up, _ in spans],
@@ -123,6 +123,8 @@ def slices_figure(
         "thickness": 1.4,
         "width": 3,
     }
+    if not any(up or down for up, down in spans):
+        whiskers = None
     common = {"x": values, "y": names, "hovertext": hover, "hovertemplate": "%{hovertext}<extra></extra>"}
     if as_bars:
         figure.add_bar(

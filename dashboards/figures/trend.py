@@ -128,6 +128,8 @@ def trend_figure(frame: pl.DataFrame, t: Translator, style: TrendStyle, incomple
     figure = go.Figure()
     figure.update_layout(template=theme.plotly_template(), hovermode="closest", showlegend=False, dragmode=False)
     for run in _runs_with_interval(rows):
+        if len(run) == 1:
+            continue  # a band of one point is no band; it gets whiskers
         x = [row["metric_time"] for row in run]
         figure.add_scatter(
             x=x + x[::-1],
@@ -195,6 +197,8 @@ def lines_figure(
         values = [None if (value := _number(row["value"])) is None else value * scale for row in rows]
         known += values
         for run in _runs_with_interval(rows) if with_bands else []:
+            if len(run) == 1:
+                continue
             x = [row["metric_time"] for row in run]
             figure.add_scatter(
                 x=x + x[::-1],
@@ -223,6 +227,7 @@ def lines_figure(
                 "line": {"color": [theme.FAINT if few else colour for few in small], "width": 1.5},
             },
             connectgaps=False,
+            error_y=_whiskers(rows, scale, colour),
             hovertext=[
                 f"<b>{plain(name)}</b><br>{hover_text(t, style, row, row['metric_time'] in cut)}" for row in rows
             ],
@@ -252,6 +257,28 @@ def _runs_with_interval(rows: list[dict[str, object]]) -> list[list[dict[str, fl
     return runs
 
 
+def _whiskers(rows: list[dict[str, object]], scale: float, colour: str) -> dict[str, object] | None:
+    """Intervals of points that stand alone, between gaps."""
+    alone = {id(run[0]) for run in _runs_with_interval(rows) if len(run) == 1}
+    if not alone:
+        return None
+    spans = [
+        ((_number(row["high"]) or 0) - (_number(row["value"]) or 0), (_number(row["value"]) or 0) - (_number(row["low"]) or 0))
+        if id(row) in alone
+        else (0.0, 0.0)
+        for row in rows
+    ]
+    return {
+        "type": "data",
+        "symmetric": False,
+        "array": [max(0.0, up) * scale for up, _ in spans],
+        "arrayminus": [max(0.0, down) * scale for _, down in spans],
+        "color": theme.translucent(colour, 0.55),
+        "thickness": 1.4,
+        "width": 3,
+    }
+
+
 def _add_course(
     figure: go.Figure,
     t: Translator,
@@ -277,6 +304,7 @@ def _add_course(
         x=days,
         y=values,
         mode="markers",
+        error_y=_whiskers(rows, scale, colour),
         marker={
             "size": [7 if few or day in cut else 5 for few, day in zip(small, days, strict=True)],
             # A hollow point is not complete, a grey one stands on a small base: shape and tone, never colour alone.

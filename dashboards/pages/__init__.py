@@ -6,10 +6,10 @@ published snapshot says what there is. So a page is tested by calling it, and a 
 
 from __future__ import annotations
 
-from dashboards.pages import data_health, definitions, overview
+from dashboards.pages import complaints, data_health, definitions, overview, satisfaction
 from dashboards.pages.base import Page, PageContext
 
-PAGES: tuple[Page, ...] = (overview.PAGE, definitions.PAGE, data_health.PAGE)
+PAGES: tuple[Page, ...] = (overview.PAGE, satisfaction.PAGE, complaints.PAGE, definitions.PAGE, data_health.PAGE)
 
 __all__ = ["PAGES", "Page", "PageContext", "page_at"]
 

@@ -6,6 +6,7 @@ Every metric is narrowed by those filters whose dimension it has; what it is not
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -13,7 +14,7 @@ import polars as pl
 from dash import html
 
 from dashboards.components import states
-from dashboards.components.chart import HEIGHT, as_table, chart_panel, legend, plain_table
+from dashboards.components.chart import as_table, chart_panel, legend, plain_table
 from dashboards.components.kpi import Kpi, kpi_card
 from dashboards.components.values import format_part, format_value
 from dashboards.data import queries
@@ -34,7 +35,7 @@ from dashboards.state import Span
 
 _GRAINS = ("day", "week", "month", "quarter", "year")
 _A_YEAR = 364
-MOST_SLICES = 15
+MOST_SLICES = 12
 
 
 def period_details(context: PageContext) -> list[Any]:
@@ -63,6 +64,11 @@ def not_narrowed(t: Translator, dimensions: Sequence[str]) -> str | None:
 def dimension_name(t: Translator, name: str) -> str:
     """A dimension in the reader's language; one without words is shown as it is."""
     return t(f"dimension.{name}") if t.has(f"dimension.{name}") else name.replace("_", " ")
+
+
+def heading(text: str) -> str:
+    """A word as it begins a heading."""
+    return text[:1].upper() + text[1:]
 
 
 def value_name(t: Translator, labels: Mapping[str, str], value: str | None) -> str:
@@ -158,10 +164,13 @@ def style_of(t: Translator, metric: MetricInfo, grain: str) -> TrendStyle:
 
 def trends(context: PageContext, names: Sequence[str]) -> Any:
     """One panel a metric: its course with interval, and the same as a table."""
-    found = queries.known_metrics(context.snapshot, names)
-    if not found:
-        return states.empty(context.t, context.t("state.empty.no_metric"))
-    return html.Div([trend_panel(context, metric) for metric in found], className="charts")
+    found = trend_panels(context, names)
+    return panels(*found) if found else states.empty(context.t, context.t("state.empty.no_metric"))
+
+
+def trend_panels(context: PageContext, names: Sequence[str]) -> list[html.Div]:
+    """The same as panels to be put beside others; metrics that the snapshot does not have are left out."""
+    return [trend_panel(context, metric) for metric in queries.known_metrics(context.snapshot, names)]
 
 
 def trend_panel(context: PageContext, metric: MetricInfo) -> html.Div:
@@ -320,12 +329,16 @@ def split_panel(
     as_bars: bool | None = None,
     title: str | None = None,
     keep: Sequence[str] | None = None,
+    where: Mapping[str, tuple[str, ...]] | None = None,
+    span: Span | None = None,
 ) -> html.Div:
     """A metric by the values of one dimension: picture and table, the largest base kept when there are many.
 
     Args:
         order: value (worst first where the metric has a better direction, else largest first), n, or key (as the values sort).
         keep: only these values, in this order.
+        where: further dimensions of the metric and the values to keep.
+        span: other days than those of the view; they are named under the picture.
     """
     t = context.t
     found = queries.known_metrics(context.snapshot, [name])
@@ -333,14 +346,16 @@ def split_panel(
     if not found or by not in found[0].dimensions:
         return empty_panel(t, key, title or name, t("state.empty.no_metric"))
     metric = found[0]
-    heading = title or t("part.by", name=metric.label(t), dimension=dimension_name(t, by))
-    filters, unknown = metric.narrowed(context.filters(context.span))
+    named = title or t("part.by", name=metric.label(t), dimension=dimension_name(t, by))
+    filters, unknown = metric.narrowed(replace(context.filters(span or context.span), where=where or {}))
     rows = queries.metric_slices(context.snapshot, name, [by], filters).filter(pl.col("value").is_not_null()).to_dicts()
     remark = not_narrowed(t, unknown)
+    if span is not None and span != context.span:
+        remark = " ".join(filter(None, [t("part.other_days", period=t.period(span.start, span.end)), remark]))
     if keep is not None:
         rows = sorted((row for row in rows if row[by] in keep), key=lambda row: keep.index(row[by]))
     if not rows:
-        return empty_panel(t, key, heading, t("kpi.no_contacts"), _remarks(t, remark))
+        return empty_panel(t, key, named, t("kpi.no_contacts"), _remarks(t, remark))
     left_out = 0
     if len(rows) > MOST_SLICES:
         left_out = len(rows) - MOST_SLICES
@@ -378,9 +393,9 @@ def split_panel(
     return chart_panel(
         t,
         key,
-        heading,
+        named,
         slices_figure(t, slices, metric.unit, target=metric.target, overall=overall, as_bars=bars),
-        label=t("part.chart_label", name=heading, period=t.period(context.span.start, context.span.end)),
+        label=t("part.chart_label", name=named, period=t.period(context.span.start, context.span.end)),
         height=figure_height(len(slices)),
         href=definition_href(context, metric),
         below=[
@@ -402,7 +417,7 @@ def _ordered(rows: list[dict[str, Any]], by: str, order: str, direction: str | N
 
 def slice_table(t: Translator, slices: Sequence[Slice], unit: str | None, first: str, has_parts: bool) -> html.Table:
     """The rows of a split as a table."""
-    names = [first, t("trend.value")]
+    names = [heading(first), t("trend.value")]
     if has_parts:
         names += [t("trend.interval_column"), t("trend.numerator"), t("trend.denominator")]
     rows = []
@@ -421,6 +436,3 @@ def slice_table(t: Translator, slices: Sequence[Slice], unit: str | None, first:
 def panels(*found: Any) -> html.Div:
     """Panels side by side, one under another where there is no room."""
     return html.Div([one for one in found if one is not None], className="charts")
-
-
-__all__ = ["HEIGHT", "cards", "pair_panel", "panels", "split_panel", "trends"]

@@ -97,6 +97,7 @@ def test_a_metric_is_narrowed_by_what_it_knows_and_says_the_rest(snapshot: Snaps
     here = context(snapshot, "?period=last_12_months&unit=P-JS&product=broadband&compare=none")
     (info,) = parts.queries.known_metrics(snapshot, [metric.name])
     (card,) = parts.kpis(here, [info])
+    slim, _ = narrowed(metric, here.filters(here.span))
     assert card.value == metric_value(snapshot, metric.name, slim).value
     assert card.note is not None and "product" in card.note
 
