@@ -67,7 +67,7 @@ def week_figure(t: Translator, frame: pl.DataFrame, column: str, unit: str | Non
         )
     )
     figure.update_layout(template=theme.plotly_template(), dragmode=False)
-    every = max(1, len(hours) // 8)
+    every = max(1, len(hours) // 5)
     every += every % 2  # whole hours
     figure.update_xaxes(
         tickvals=list(range(0, len(hours), every)), ticktext=list(hours[::every]), fixedrange=True, tickangle=0

@@ -82,5 +82,8 @@ def pareto_figure(t: Translator, rows: Sequence[ParetoRow], name: str) -> go.Fig
         showgrid=False,
         range=[-0.6, len(rows) - 0.4],
     )
-    figure.update_xaxes(range=[0, 104], ticksuffix="%", fixedrange=True, showgrid=True, tickvals=[0, 25, 50, 75, 100])
+    steps = [0, 25, 50, 75, 100]
+    figure.update_xaxes(
+        range=[0, 104], fixedrange=True, showgrid=True, tickvals=steps, ticktext=[f"{step}%" for step in steps]
+    )
     return figure

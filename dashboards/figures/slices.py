@@ -55,6 +55,9 @@ def wrapped(label: str) -> list[str]:
     """A label in at most two lines that fit beside an axis, broken between words, in Chinese between letters."""
     if _width(label) <= _LONGEST:
         return [label]
+    if " " not in label and _width(label) <= 2 * _LONGEST - 4:
+        half = -(-len(label) // 2)
+        return [label[:half], label[half:]]
     first = ""
     for word in label.split(" ") if " " in label else list(label):
         longer = f"{first} {word}" if first and " " in label else first + word
@@ -153,9 +156,10 @@ def slices_figure(
     )
     figure.update_xaxes(fixedrange=True, showgrid=True, nticks=5, side="bottom")
     known = [value for value in values if value is not None]
+    lows = [value - down for value, (_, down) in zip(values, spans, strict=True) if value is not None]
     highs = [value + up for value, (up, _) in zip(values, spans, strict=True) if value is not None]
     if as_bars:
         figure.update_xaxes(rangemode="tozero")
     if known:
-        figure.update_xaxes(**value_ticks(t, unit, max([*highs, *known]), from_zero=as_bars))
+        figure.update_xaxes(**value_ticks(t, unit, max([*highs, *known]), min([*lows, *known]), from_zero=as_bars))
     return figure

@@ -158,7 +158,7 @@ def trend_figure(frame: pl.DataFrame, t: Translator, style: TrendStyle, incomple
         figure.update_yaxes(rangemode="tozero")
     else:
         _add_course(figure, t, style, rows, set(incomplete), scale, colour)
-    if style.target is not None:
+    if style.target is not None and is_target_near(frame, style.target):
         y = style.target * scale
         figure.add_hline(y=y, line={"color": theme.FAINT, "width": 1.2, "dash": "dash"})
         figure.add_annotation(
@@ -263,7 +263,10 @@ def _whiskers(rows: list[dict[str, object]], scale: float, colour: str) -> dict[
     if not alone:
         return None
     spans = [
-        ((_number(row["high"]) or 0) - (_number(row["value"]) or 0), (_number(row["value"]) or 0) - (_number(row["low"]) or 0))
+        (
+            (_number(row["high"]) or 0) - (_number(row["value"]) or 0),
+            (_number(row["value"]) or 0) - (_number(row["low"]) or 0),
+        )
         if id(row) in alone
         else (0.0, 0.0)
         for row in rows
@@ -327,19 +330,26 @@ def _axes(
     figure.update_xaxes(type="date", fixedrange=True, **_date_ticks(t, style.grain, days))
     figure.update_yaxes(fixedrange=True, nticks=5)
     if known or style.unit == "share":
-        figure.update_yaxes(**value_ticks(t, "count" if style.is_count else style.unit, max(known, default=0.0)))
+        top, bottom = max(known, default=0.0), min(known, default=0.0)
+        bars = style.is_count and len(days) <= 120
+        figure.update_yaxes(**value_ticks(t, style.unit, top, bottom, from_zero=bars))
 
 
-def value_ticks(t: Translator, unit: str | None, top: float, *, from_zero: bool = True) -> dict[str, object]:
-    """Settings of an axis of values up to `top`: its ticks in the unit of the metric."""
+def value_ticks(
+    t: Translator, unit: str | None, top: float, bottom: float = 0.0, *, from_zero: bool = True
+) -> dict[str, object]:
+    """Settings of an axis of values from `bottom` to `top`: its ticks in the unit of the metric."""
     if unit == "share":
         return {"ticksuffix": "%"}
-    if unit in ("seconds", "minutes") and top > 0:
+    low = 0.0 if from_zero else min(bottom, top)
+    if unit in ("seconds", "minutes"):
+        if top <= 0:
+            return {"tickvals": [0.0], "ticktext": [format_value(t, 0.0, unit)], "rangemode": "nonnegative"}
         seconds = 60 if unit == "minutes" else 1
-        ticks = [tick / seconds for tick in _duration_ticks(top * seconds)]
+        ticks = [tick / seconds for tick in _duration_ticks(low * seconds, top * seconds)]
         return {"tickvals": ticks, "ticktext": [format_value(t, tick, unit) for tick in ticks]}
-    if unit in ("count", "currency") and from_zero and top > 0:
-        ticks = _round_ticks(top)
+    if unit in ("count", "currency") and top > 0:
+        ticks = _round_ticks(low, top)
         return {"tickvals": ticks, "ticktext": [t.compact(tick) for tick in ticks]}
     return {}
 
@@ -369,33 +379,52 @@ _DURATIONS = (
 )
 
 
-def _duration_ticks(top: float) -> list[float]:
-    """At most six round times, in seconds, up to the first one at or above `top` seconds."""
-    step: float = next((step for step in _DURATIONS if top / step <= 4.5), _DURATIONS[-1])
-    while top / step > 4.5:
+def _duration_ticks(low: float, top: float) -> list[float]:
+    """Round times, in seconds, that cover `low` to `top`, at most six or so."""
+    room = (top - low) or top
+    step: float = next((step for step in _DURATIONS if room / step <= 4.5), _DURATIONS[-1])
+    while room / step > 4.5:
         step *= 2
-    return [step * count for count in range(int(top / step) + 2)]
+    return [step * count for count in range(int(low // step), int(top // step) + 2)]
 
 
-def _round_ticks(top: float) -> list[float]:
-    if top <= 0:
-        return [0.0]
-    step = 10.0 ** len(str(int(top))) / 10
+def _round_ticks(low: float, top: float) -> list[float]:
+    """Whole round numbers that cover `low` to `top`, at most six or so."""
+    room = max(top - low, 1.0)
+    step = 10.0 ** len(str(int(room))) / 10
     for part in (0.1, 0.2, 0.25, 0.5, 1.0, 2.0, 2.5, 5.0):
-        if top / (step * part) <= 5 and (step * part).is_integer():
+        if room / (step * part) <= 5 and (step * part).is_integer():
             step *= part
             break
-    return [step * count for count in range(int(top / step) + 2)]
+    return [step * count for count in range(int(low // step), int(top // step) + 2)]
+
+
+def is_target_near(frame: pl.DataFrame, target: float | None) -> bool:
+    """Whether a target lies near enough to a course to be drawn: a far one would press the course flat."""
+    known = [value for name in ("value", "low", "high") for value in frame[name].drop_nulls().to_list()]
+    if target is None or not known:
+        return False
+    low, high = min(known), max(known)
+    room = max(high - low, abs(high) * 0.25)
+    return low - room <= target <= high + room
 
 
 def _date_ticks(t: Translator, grain: str, days: list[date]) -> dict[str, object]:
-    """At most seven dates, written in the reader's language by us: both languages then look alike on screen and paper."""
+    """At most five dates or seven months, written in the reader's language by us: both languages then look alike on screen and paper."""
     if not days:
         return {}
-    every = max(1, -(-len(days) // 7))
+    every = max(1, -(-len(days) // (7 if grain == "month" else 5)))
     shown = days[::every]
-    if grain in ("month", "quarter", "year"):
-        text = [t.month(day) if grain == "month" else t.grain_label(day, grain) for day in shown]
+    if grain == "month":
+        # The year once, under its first month: twelve months then fit a phone.
+        text = [
+            f"{t.short_month(day)}<br>{t('grain.year_label', year=day.year)}"
+            if index == 0 or day.year != shown[index - 1].year
+            else t.short_month(day)
+            for index, day in enumerate(shown)
+        ]
+    elif grain in ("quarter", "year"):
+        text = [t.grain_label(day, grain).replace(" ", "<br>") for day in shown]
     else:
         text = [t.short_date(day) for day in shown]
         if shown[0].year != shown[-1].year:

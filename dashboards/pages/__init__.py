@@ -6,10 +6,18 @@ published snapshot says what there is. So a page is tested by calling it, and a 
 
 from __future__ import annotations
 
-from dashboards.pages import complaints, data_health, definitions, overview, satisfaction
+from dashboards.pages import complaints, contact_centre, data_health, definitions, overview, satisfaction, tickets
 from dashboards.pages.base import Page, PageContext
 
-PAGES: tuple[Page, ...] = (overview.PAGE, satisfaction.PAGE, complaints.PAGE, definitions.PAGE, data_health.PAGE)
+PAGES: tuple[Page, ...] = (
+    overview.PAGE,
+    satisfaction.PAGE,
+    complaints.PAGE,
+    contact_centre.PAGE,
+    tickets.PAGE,
+    definitions.PAGE,
+    data_health.PAGE,
+)
 
 __all__ = ["PAGES", "Page", "PageContext", "page_at"]
 

@@ -25,7 +25,7 @@ CARDS = (
     "complaint_closed_rate",
     "second_complaint_rate_30d",
     "repeat_complaint_rate_30d",
-    "complaint_reported_timely_rate",
+    "complaint_first_answer_median",
 )
 STAGES = ("accept", "dispatch", "first_answer", "close", "tell")
 MOST_CAUSES = 10
@@ -57,7 +57,7 @@ def render(context: PageContext) -> html.Div:
             section(
                 "causes",
                 t("complaints.causes"),
-                parts.panels(_pareto(context, "cause"), _pareto(context, "topic"), _pareto(context, "complaint_object")),
+                parts.panels(_pareto(context, "cause"), _pareto(context, "complaint_object")),
                 lead=t("complaints.causes_lead"),
             ),
             section(
@@ -65,8 +65,8 @@ def render(context: PageContext) -> html.Div:
                 t("complaints.back"),
                 parts.panels(
                     *parts.trend_panels(context, ["second_complaint_rate_30d", "repeat_complaint_rate_30d"]),
-                    parts.split_panel(context, "second_complaint_rate_30d", "cause"),
                     parts.split_panel(context, "second_complaint_rate_30d", "product_line"),
+                    parts.split_panel(context, "second_complaint_rate_30d", "customer_kind"),
                 ),
                 lead=t("complaints.back_lead"),
             ),
@@ -85,7 +85,7 @@ def render(context: PageContext) -> html.Div:
                 t("complaints.how"),
                 parts.panels(
                     parts.split_panel(context, "complaint_closed_rate", "channel"),
-                    parts.split_panel(context, "complaint_case_count", "remedy_kind"),
+                    parts.split_panel(context, "complaint_case_count", "channel"),
                 ),
             ),
         ]
@@ -104,7 +104,9 @@ def _funnel(context: PageContext) -> html.Div:
     values = queries.metric_values(context.snapshot, names, filters)
     kept = {
         row["complaint_stage"]: row
-        for row in queries.metric_slices(context.snapshot, "complaint_stage_kept_rate", ["complaint_stage"], filters).to_dicts()
+        for row in queries.metric_slices(
+            context.snapshot, "complaint_stage_kept_rate", ["complaint_stage"], filters
+        ).to_dicts()
     }
     opened = values["complaint_case_count"].value or 0
     if not opened:
@@ -127,7 +129,13 @@ def _funnel(context: PageContext) -> html.Div:
             ]
         )
     table = plain_table(
-        [t("complaints.stage"), t("complaints.reached"), t("complaints.median"), t("complaints.p90"), t("complaints.rate")],
+        [
+            t("complaints.stage"),
+            t("complaints.reached"),
+            t("complaints.median"),
+            t("complaints.p90"),
+            t("complaints.rate"),
+        ],
         rows,
         last_is_text=False,
     )

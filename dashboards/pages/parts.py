@@ -26,6 +26,7 @@ from dashboards.figures.trend import (
     complete_course,
     incomplete_buckets,
     is_small,
+    is_target_near,
     lines_figure,
     trend_figure,
 )
@@ -72,10 +73,10 @@ def heading(text: str) -> str:
 
 
 def value_name(t: Translator, labels: Mapping[str, str], value: str | None) -> str:
-    """A value of a dimension in the reader's language."""
+    """A value of a dimension in the reader's language; a code that nobody has put into words is shown with spaces."""
     if value is None:
         return t("part.no_value")
-    return labels.get(value, value)
+    return labels.get(value, value if labels else value.replace("_", " "))
 
 
 # Cards
@@ -187,6 +188,8 @@ def trend_panel(context: PageContext, metric: MetricInfo) -> html.Div:
     if course["value"].null_count() == course.height:
         return empty_panel(t, key, style.name, t("kpi.no_contacts"), remark)
     note = t(f"grain.{grain}")
+    if style.target is not None and not is_target_near(course, style.target):
+        remark += _remarks(t, t("part.far_target", value=format_value(t, style.target, style.unit)))
     if metric.is_count:
         total = float(course["value"].sum() or 0)
         note = f"{note} · {t('trend.answers', n=format_value(t, total, metric.unit))}"

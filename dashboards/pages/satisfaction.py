@@ -19,7 +19,16 @@ from dashboards.pages import parts
 from dashboards.pages.base import Page, PageContext
 from dashboards.state import Span
 
-CARDS = ("csat_top2", "csat_mean", "nps", "ces", "survey_response_rate", "csat_bottom2", "fcr_said_by_customers", "survey_responses")
+CARDS = (
+    "csat_top2",
+    "csat_mean",
+    "nps",
+    "ces",
+    "survey_response_rate",
+    "csat_bottom2",
+    "fcr_said_by_customers",
+    "survey_responses",
+)
 QUADRANT_HEIGHT = 340
 
 
@@ -63,7 +72,12 @@ def render(context: PageContext) -> html.Div:
                 ),
                 lead=t("satisfaction.who_lead"),
             ),
-            section("importance", t("satisfaction.importance"), *_importance(context), lead=t("satisfaction.importance_lead")),
+            section(
+                "importance",
+                t("satisfaction.importance"),
+                *_importance(context),
+                lead=t("satisfaction.importance_lead"),
+            ),
             section("drivers", t("satisfaction.drivers"), *_drivers(context), lead=t("satisfaction.drivers_lead")),
             section("index", t("satisfaction.index"), *_index(context), lead=t("satisfaction.index_lead")),
         ]
@@ -160,7 +174,7 @@ def _drivers(context: PageContext) -> list[Any]:
                     factors.get(row["factor"], row["factor"]),
                     t.percent(row["share"]),
                     t("kpi.interval", low=t.percent(max(row["share_low"], 0.0)), high=t.percent(row["share_high"])),
-                    signs.get(row["effect_sign"], row["effect_sign"] or EMPTY),
+                    signs.get(row["effect_sign"] or "", row["effect_sign"] or EMPTY),
                 ]
                 for row in mine
             ],

@@ -28,6 +28,21 @@ VIEWS = (
     "?period=custom&from=1999-01-01&to=1999-01-31",
 )
 METRICS = {
+    "satisfaction": ("csat_top2", "nps", "csat_mean", "survey_response_rate"),
+    "complaints": (
+        "complaint_case_count",
+        "complaint_close_median",
+        "complaint_stage_kept_rate",
+        "second_complaint_rate_30d",
+    ),
+    "contact_centre": (
+        "calls_offered",
+        "service_level",
+        "average_speed_of_answer",
+        "abandonment_rate",
+        "average_handle_time",
+    ),
+    "tickets": ("tickets_created", "backlog_open", "full_resolution_median", "sla_attainment", "reopen_rate"),
     "definitions": ("service_level",),
 }
 """Numbers that a page must show for its default view: those of cards and charts."""
@@ -153,5 +168,5 @@ def test_pareto_adds_up_and_the_rest_comes_last() -> None:
 def test_labels_fit_beside_an_axis() -> None:
     assert short("short") == "short"
     assert wrapped("Service level (abandons count as bad)") == ["Service level (abandons", "count as bad)"]
-    assert wrapped("满意度评价结果满意度评价结果满意度评价") == ["满意度评价结果满意度评价", "结果满意度评价"]
+    assert wrapped("满意度评价结果满意度评价结果满意度评价") == ["满意度评价结果满意度", "评价结果满意度评价"]
     assert all(len(line) <= 25 for line in wrapped("x" * 100))

@@ -20,6 +20,10 @@ pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 Watch = Callable[..., Watched]
 PAGES = {
     "/": ("Overview", "总览"),
+    "/satisfaction": ("Satisfaction", "满意度"),
+    "/complaints": ("Complaints", "投诉"),
+    "/contact-centre": ("Contact centre", "客服中心"),
+    "/tickets": ("Tickets", "工单"),
     "/definitions": ("Definitions", "指标定义"),
     "/data-health": ("Data health", "数据健康"),
 }
