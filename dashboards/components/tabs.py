@@ -10,15 +10,15 @@ from dash import dcc, html
 def tabs(label: str, entries: Sequence[tuple[str, str, str]], current: str) -> html.Nav:
     """The row of tabs. `entries`: key, name and address of each."""
     return html.Nav(
-        [
-            dcc.Link(
-                name,
-                href=href,
-                className="tab tab-current" if key == current else "tab",
-                **({"aria-current": "page"} if key == current else {}),  # type: ignore[arg-type]
-            )
-            for key, name, href in entries
-        ],
-        className="tabs",
+        html.Ul(
+            [
+                html.Li(
+                    dcc.Link(name, href=href, className="tab tab-current" if key == current else "tab"),
+                    **{"aria-current": "page" if key == current else "false"},
+                )
+                for key, name, href in entries
+            ],
+            className="tabs",
+        ),
         **{"aria-label": label},
     )

@@ -15,7 +15,17 @@ import polars as pl
 
 from dashboards.components.filters import Choice, Choices
 from dashboards.data.atlas import Variant, families, variants
-from dashboards.data.metrics import Filters, Metric, MetricValue, catalogue, metric_frame, weekday_frame
+from dashboards.data.metrics import (
+    Filters,
+    Metric,
+    MetricValue,
+    Split,
+    catalogue,
+    find_metric,
+    metric_frame,
+    metric_sql,
+    weekday_frame,
+)
 from dashboards.data.metrics import metric_values as _metric_values
 from dashboards.data.metrics import narrowed as _narrowed
 from dashboards.data.snapshot import Snapshot, SnapshotStore, read_status
@@ -240,6 +250,27 @@ def survival_curves(snapshot: Snapshot) -> Rows:
         "select stratum_kind, stratum, days, survival, low, high, at_risk, median_days from fct_survival_curves"
         " where survival is not null order by stratum_kind, stratum, days"
     )
+
+
+def tier_grades(snapshot: Snapshot) -> list[str]:
+    """The grades of the scheme that metrics of tiers speak of, highest first."""
+    rows = snapshot.rows(
+        "select distinct grade, grade_rank from fct_tier_movements where is_default_scheme order by grade_rank"
+    )
+    return [row["grade"] for row in rows]
+
+
+def metric_query(snapshot: Snapshot, name: str, by: Sequence[str], filters: Filters, grain: str | None) -> str | None:
+    """The SQL behind a metric, with its parameters as comments; None for arithmetic over other metrics.
+
+    Raises:
+        MetricError: unknown metric or grain.
+    """
+    metric = find_metric(catalogue(snapshot), name)
+    if metric.type == "derived":
+        return None
+    sql, values = metric_sql(metric, filters, Split(tuple(by), grain))
+    return "\n".join([sql, *(f"-- {number}: {value}" for number, value in enumerate(values, 1))])
 
 
 def lorenz_points(snapshot: Snapshot) -> Rows:

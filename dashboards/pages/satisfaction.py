@@ -171,10 +171,10 @@ def _drivers(context: PageContext) -> list[Any]:
             [t("satisfaction.factor"), t("satisfaction.share"), t("trend.interval_column"), t("satisfaction.effect")],
             [
                 [
-                    factors.get(row["factor"], row["factor"]),
+                    parts.value_name(t, factors, row["factor"]),
                     t.percent(row["share"]),
                     t("kpi.interval", low=t.percent(max(row["share_low"], 0.0)), high=t.percent(row["share_high"])),
-                    signs.get(row["effect_sign"] or "", row["effect_sign"] or EMPTY),
+                    parts.value_name(t, signs, row["effect_sign"]),
                 ]
                 for row in mine
             ],
@@ -242,7 +242,7 @@ def _comparison(context: PageContext, rows: Sequence[Mapping[str, Any]]) -> list
                 own,
                 f"{row['entity']} · {row['published_period']}",
                 t.number(row["published_value"]),
-                standings.get(row["standing"], row["standing"] or EMPTY),
+                standings.get(row["standing"] or "", row["standing"] or EMPTY),
             ]
         )
     table = plain_table(

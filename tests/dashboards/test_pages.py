@@ -25,6 +25,9 @@ VIEWS = (
     "",
     "?period=last_12_months&compare=year",
     "?unit=P-JS&channel=phone&product=broadband&kind=household&compare=none",
+    "?tab=churn&metric=service_level&by=queue&grain=week",
+    "?tab=tiers&metric=tickets_created&by=ticket_kind,channel&grain=none",
+    "?tab=money&metric=logo_churn_annualised&by=nonsense&grain=fortnight",
     "?period=custom&from=1999-01-01&to=1999-01-31",
 )
 METRICS = {
