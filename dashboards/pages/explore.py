@@ -238,23 +238,20 @@ def _rows(
         cells: dict[str, Any] = {f"by_{name}": parts.value_name(t, labels[name], row[name]) for name in by}
         if grain is not None:
             day: date = row["metric_time"]
-            cells |= {"period": t.grain_label(day, grain), "day": day.isoformat()}
+            cells["day"] = day.isoformat()
         cells["shown"] = format_value(t, row["value"], metric.unit)
         cells |= {name: row[name] for name in ("value", "low", "high", "numerator", "denominator", "n")}
         cells["state"] = t("kpi.small_base") if row["is_small_base"] and not metric.is_count else ""
         rows.append(cells)
     columns = []
     if grain is not None:
-        columns += [
-            Column("day", t("explore.first_day"), width=110),
-            Column("period", t("trend.period_column"), width=150),
-        ]
+        columns.append(Column("day", t("explore.first_day"), width=125))
     columns += [Column(f"by_{name}", parts.heading(parts.dimension_name(t, name)), width=150) for name in by]
-    columns += [Column("shown", t("trend.value"), width=110), Column("value", t("explore.raw"), "number", width=100)]
+    columns += [Column("shown", t("trend.value"), width=110), Column("value", t("explore.raw"), "exact", width=120)]
     if metric.has_parts:
         columns += [
-            Column("low", t("explore.low"), "number", width=90),
-            Column("high", t("explore.high"), "number", width=90),
+            Column("low", t("explore.low"), "exact", width=115),
+            Column("high", t("explore.high"), "exact", width=115),
             Column("numerator", t("trend.numerator"), "number", width=100),
             Column("denominator", t("trend.denominator"), "number", width=100),
         ]
