@@ -139,7 +139,7 @@ def _of_rows(snapshot: Snapshot, metric: Metric, filters: Filters) -> dict[str, 
 
 def _stock_of_rows(snapshot: Snapshot, part: Part, grain: str, filters: Filters) -> float | None:
     """Rows of the last day of the slice on which stock was taken; a slice is there from its first row on."""
-    rows = snapshot.frame(f'select *, ({part.expression}) as amount from main."{part.model}"')
+    rows = snapshot.frame(f'select *, ({part.expression}) as stocked from main."{part.model}"')
     days = rows[part.clock].unique().sort()
     taken = pl.date_range(days[0], days[-1], eager=True) if grain == "day" else days
     taken = taken.filter(taken.is_between(filters.start or days[0], filters.end or days[-1]))
@@ -149,7 +149,7 @@ def _stock_of_rows(snapshot: Snapshot, part: Part, grain: str, filters: Filters)
     if taken.is_empty() or rows.filter(pl.col(part.clock) <= taken[-1]).is_empty():
         return None
     last = taken[-1]
-    return float(rows.filter(pl.col(part.clock) == last)["amount"].sum())
+    return float(rows.filter(pl.col(part.clock) == last)["stocked"].sum())
 
 
 def _value_of_rows(snapshot: Snapshot, metrics: dict[str, Metric], metric: Metric, filters: Filters) -> float | None:

@@ -63,6 +63,11 @@ class ShopProject:
         found = load_declarations(["shop"], folder=SHOP) if "shop" in self.sources else {}
         return found | (load_declarations(real) if real else {})
 
+    def copied_to(self, root: Path) -> ShopProject:
+        """The project and its home as they are now, for a test that changes them."""
+        shutil.copytree(self.root, root)
+        return ShopProject(root, root / self.home.relative_to(self.root), self.sources)
+
     def add_to_seed(self, name: str, *lines: str) -> None:
         """Append lines to the copy of a seed."""
         path = self.root / "seeds" / f"{name}.csv"

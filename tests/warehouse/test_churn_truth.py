@@ -190,3 +190,18 @@ def test_scores_do_not_depend_on_the_order_of_rows(marts: duckdb.DuckDBPyConnect
     hazards = marts.sql("from warehouse.scores.score_churn_hazards order by property, level").pl()
     assert churn_hazards(spells, as_of=as_of[0], least=10).equals(hazards)
     assert hazards.filter(pl.col("state") == "estimated").height >= 5
+
+
+def test_who_is_won_back_is_asked_by_the_type_of_his_departure(marts: duckdb.DuckDBPyConnection) -> None:
+    departures = {
+        (key, left): (kind, cause)
+        for key, left, kind, cause in marts.execute(
+            "select customer_key, left_on, churn_type, main_cause from fct_churn_events where is_customer_departure and customer_key is not null"
+        ).fetchall()
+    }
+    lost = marts.execute("select customer_key, lost_on, churn_type, main_cause from fct_win_back_candidates").fetchall()
+    assert len(lost) > 100
+    for key, left, *said in lost:
+        assert tuple(said) == departures.get((key, left), ("unknown", "unknown"))
+    known = [row for row in lost if (row[0], row[1]) in departures]
+    assert len(known) > 0.7 * len(lost) and {row[2] for row in known} >= set(TYPES)

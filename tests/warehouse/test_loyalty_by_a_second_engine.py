@@ -38,7 +38,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert made.returncode == 0, made.stdout + made.stderr
     load_inbox(Settings(home=home), load_declarations(), "load-1")
     built = csatlas(
-        home, "dbt", "build", "--select", "+fct_warning_effects", "+fct_loyalty_effects", "+fct_loyalty_moves", "+fct_stated_retention", "+fct_loyalty_dwell", "+fct_subscriptions",
+        home, "dbt", "build", "--select", "+fct_warning_effects", "+fct_loyalty_effects", "+fct_loyalty_moves", "+fct_stated_retention", "+fct_loyalty_dwell", "+fct_subscriptions", "+fct_transactions",
         "--exclude-resource-type", "test",
     )  # fmt: skip
     assert built.returncode == 0, built.stdout[-4000:]

@@ -124,6 +124,11 @@ def marts(project: ShopProject) -> Iterator[duckdb.DuckDBPyConnection]:
         yield connection
 
 
+@pytest.fixture(scope="module")
+def spare(project: ShopProject, tmp_path_factory: pytest.TempPathFactory) -> ShopProject:
+    return project.copied_to(tmp_path_factory.mktemp("broken") / "tiers")
+
+
 def _grades(marts: duckdb.DuckDBPyConnection, scheme: str, month: int) -> dict[str, str]:
     found = marts.execute(
         "select customer_id, grade from named where scheme = ? and valid_from <= ? and (valid_to is null or valid_to > ?)",
@@ -278,12 +283,9 @@ def test_movements_add_up(marts: duckdb.DuckDBPyConnection) -> None:
         (_scheme("x", "amount", "person", ("a", "3"), ("b", "")), "one scheme is to be the default (is_default), 0 are."),
     ],
 )  # fmt: skip
-def test_a_broken_scheme_is_refused_in_words(project: ShopProject, lines: list[str], words: str) -> None:
-    path = project.root / "seeds" / "tier_schemes.csv"
-    kept = path.read_text(encoding="utf-8")
-    project.replace_seed("tier_schemes", *lines)
-    done = project.dbt(
+def test_a_broken_scheme_is_refused_in_words(spare: ShopProject, lines: list[str], words: str) -> None:
+    spare.replace_seed("tier_schemes", *lines)
+    done = spare.dbt(
         "build", "--select", "tier_schemes", "int_customer_money_windows", "--indirect-selection", "cautious"
     )
-    path.write_text(kept, encoding="utf-8")
     assert done.returncode != 0 and words in " ".join(done.stdout.split()), done.stdout[-2000:]

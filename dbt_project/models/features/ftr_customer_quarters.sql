@@ -74,7 +74,7 @@ first_stays as (
     group by stays.customer_number
 ),
 
--- Who left and came back within a quarter is there with his newer stay.
+-- Who left and came back within a quarter is there with his newer stay. Whose last day ended a quarter is a customer at its end and leaves in the next one.
 staying as (
     select
         stays.customer_number,
@@ -85,7 +85,7 @@ staying as (
         max(stays.began_on) as began_on,
         max(stays.left_on) as left_on
     from stays
-    inner join quarters on stays.began_on <= quarters.quarter_end and stays.left_on >= quarters.quarter_start
+    inner join quarters on stays.began_on <= quarters.quarter_end and stays.left_on >= quarters.quarter_start - 1
     group by stays.customer_number, quarters.quarter_number
 ),
 

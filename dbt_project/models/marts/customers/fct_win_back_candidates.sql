@@ -62,6 +62,8 @@ select
     {{ or_unknown('customers.customer_kind') }} as customer_kind,
     {{ or_unknown('judged.product_line') }} as product_line,
     {{ or_unknown('judged.end_reason') }} as end_reason,
+    {{ or_unknown('departures.churn_type') }} as churn_type,
+    {{ or_unknown('departures.main_cause') }} as main_cause,
     {{ customer_band('fee', 'judged.last_fee') }} as fee_class,
     {{ customer_band('days_gone', 'judged.days_gone') }} as gone_class,
     judged.lifetime_number,
@@ -76,3 +78,5 @@ select
     judged.ended_on as lost_on
 from judged
 left join {{ ref('dim_customers') }} as customers on judged.customer_key = customers.customer_key
+left join {{ ref('fct_churn_events') }} as departures
+    on judged.customer_key = departures.customer_key and judged.ended_on = departures.left_on and departures.is_customer_departure
