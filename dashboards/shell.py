@@ -77,7 +77,7 @@ def menu(t: Translator, current: Page | None, view: View) -> list[dmc.NavLink]:
     return [
         dmc.NavLink(
             label=t(f"page.{page.key}.name"),
-            href=page.path + view.query(),
+            href=page.path + (view if page is current else view.elsewhere()).query(),
             active=page is current,
             **{"aria-current": "page" if page is current else "false"},
         )
@@ -130,7 +130,7 @@ def render(store: SnapshotStore, path: str | None, search: str | None, language:
     try:
         snapshot = store.current()
         context = PageContext(snapshot, view, t)
-        health = next(page.path for page in PAGES if page.key == "data_health") + view.query()
+        health = next(page.path for page in PAGES if page.key == "data_health") + view.elsewhere().query()
         result["banner"] = status_banner(t, data_state(snapshot, t), health)
         if page.uses_filters:
             result["notices"] = notices(t, view, queries.filter_choices(snapshot, language))
@@ -162,7 +162,7 @@ def change_view(view: View, control: str, values: Mapping[str, Any], last_day: d
         "kinds": tuple(values[filters.KINDS] or ()),
     }
     if control == filters.CLEAR:
-        return View(language=view.language)
+        return View(language=view.language, own=view.own)
     if control == filters.PERIOD:
         period = values[filters.PERIOD] or view.period
         if period == "custom":

@@ -32,6 +32,9 @@ DEFAULT_COMPARISON: Final = "previous"
 # Query parameter -> field of View; each holds a comma separated list.
 LISTS: Final = {"unit": "units", "channel": "channels", "product": "products", "kind": "kinds"}
 
+# Parameters that belong to one page; another page of the menu does not take them over.
+OWN: Final = ("tab", "family", "metric", "by", "grain")
+
 _LONGEST_VALUE = 200
 _MOST_VALUES = 200
 
@@ -50,7 +53,7 @@ class Span:
 
 @dataclass(frozen=True)
 class View:
-    """One parsed query string. `not_understood` names parameters that were left out."""
+    """One parsed query string. `own` holds the parameters of the page itself; `not_understood` names those left out."""
 
     period: str = DEFAULT_PERIOD
     start: date | None = None
@@ -61,6 +64,7 @@ class View:
     products: tuple[str, ...] = ()
     kinds: tuple[str, ...] = ()
     language: str | None = None
+    own: tuple[tuple[str, str], ...] = ()
     not_understood: tuple[str, ...] = field(default=(), compare=False)
 
     def span(self, last_day: date) -> Span:
@@ -109,9 +113,23 @@ class View:
             values: tuple[str, ...] = getattr(self, name)
             if values:
                 pairs.append((parameter, ",".join(_escape(value) for value in values)))
+        pairs += self.own
         if self.language:
             pairs.append(("lang", self.language))
         return f"?{urlencode(pairs, quote_via=quote, safe=',')}" if pairs else ""
+
+    def of_page(self, name: str, default: str = "") -> str:
+        """A parameter of the page itself."""
+        return dict(self.own).get(name, default)
+
+    def with_own(self, **values: str) -> View:
+        """The view with parameters of the page changed; an empty value takes one out."""
+        merged = {**dict(self.own), **values}
+        return replace(self, own=tuple((name, merged[name]) for name in OWN if merged.get(name)))
+
+    def elsewhere(self) -> View:
+        """The view as another page takes it over: without the parameters of this one."""
+        return replace(self, own=())
 
     def with_language(self, language: str) -> View:
         return replace(self, language=language)
@@ -166,6 +184,10 @@ def parse_view(search: str | None) -> View:
             wrong.append(parameter)
             values = ()
         lists[name] = values
+    own = {name: found[name] for name in OWN if name in found}
+    for name in [name for name, value in own.items() if len(value) > _LONGEST_VALUE]:
+        wrong.append(name)
+        del own[name]
     language = found.get("lang")
     if language is not None and language not in LANGUAGES:
         wrong.append("lang")
@@ -176,6 +198,7 @@ def parse_view(search: str | None) -> View:
         end=end,
         comparison=choice("compare", COMPARISONS, DEFAULT_COMPARISON),
         language=language,
+        own=tuple(own.items()),
         not_understood=tuple(wrong),
         **lists,
     )

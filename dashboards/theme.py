@@ -68,6 +68,7 @@ def plotly_template() -> go.layout.Template:
         "title": {"font": {"color": MUTED, "size": 12}},
         "automargin": True,
         "ticks": "",
+        "ticklabelstandoff": 4,
     }
     return go.layout.Template(
         layout={

@@ -50,6 +50,12 @@
     }
     return Number(params.value).toLocaleString(chinese() ? "zh-CN" : "en-GB", { maximumFractionDigits: 2 });
   };
+  window.dashAgGridFunctions.csatlasExact = function (params) {
+    if (params.value === null || params.value === undefined || params.value === "") {
+      return "—";
+    }
+    return Number(params.value).toLocaleString(chinese() ? "zh-CN" : "en-GB", { maximumFractionDigits: 6 });
+  };
   window.dashAgGridFunctions.csatlasGridTheme = function (base) {
     return base.withParams({
       fontFamily: "inherit",

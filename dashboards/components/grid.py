@@ -16,7 +16,7 @@ ROW_HEIGHT = 36
 
 @dataclass(frozen=True)
 class Column:
-    """One column. `kind` is text, number or long (text that may wrap in a tooltip)."""
+    """One column. `kind` is text, number (two decimals), exact (a number with six) or long (text that may wrap in a tooltip)."""
 
     field: str
     name: str
@@ -31,11 +31,12 @@ class Column:
             "headerName": self.name,
             "headerTooltip": self.name,
             # Numbers come as numbers, so that sorting and filtering is numeric; they are written by a named function.
-            "filter": "agNumberColumnFilter" if self.kind == "number" else "agTextColumnFilter",
-            "minWidth": self.width or (110 if self.kind == "number" else 130),
+            "filter": "agNumberColumnFilter" if self.kind in ("number", "exact") else "agTextColumnFilter",
+            "minWidth": self.width or (110 if self.kind in ("number", "exact") else 130),
         }
-        if self.kind == "number":
-            definition |= {"type": "rightAligned", "valueFormatter": {"function": "csatlasNumber(params)"}}
+        if self.kind in ("number", "exact"):
+            written = "csatlasNumber(params)" if self.kind == "number" else "csatlasExact(params)"
+            definition |= {"type": "rightAligned", "valueFormatter": {"function": written}}
         if self.kind == "long":
             definition |= {"tooltipField": self.field, "flex": 3, "minWidth": self.width or 260}
         if self.kind == "text":

@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any
 
 import dash_mantine_components as dmc
-from dash import html
+from dash import dcc, html
 
 from dashboards.components.values import describe_change, format_part, format_value
 from dashboards.figures.sparkline import HEIGHT, WIDTH, sparkline_uri
@@ -41,6 +41,8 @@ class Kpi:
     course: Sequence[float | None]
     last_incomplete: bool
     until: date
+    href: str | None = None
+    note: str | None = None
 
 
 def kpi_card(t: Translator, kpi: Kpi) -> html.Article:
@@ -49,11 +51,16 @@ def kpi_card(t: Translator, kpi: Kpi) -> html.Article:
     small = kpi.is_small_base and kpi.value is not None
     return html.Article(
         [
-            html.H3(kpi.name, id=heading, className="kpi-name"),
+            html.H3(
+                dcc.Link(kpi.name, href=kpi.href, className="quiet-link") if kpi.href else kpi.name,
+                id=heading,
+                className="kpi-name",
+            ),
             _value(t, kpi, small),
             _change(t, kpi),
             _interval(t, kpi),
             _small_note(t, kpi) if small else None,
+            html.Div(kpi.note, className="kpi-remark") if kpi.note else None,
             _course(t, kpi),
             html.Div([_target(t, kpi), _base(t, kpi)], className="kpi-foot"),
         ],

@@ -148,6 +148,25 @@ class MetricValue:
     is_small_base: bool
 
 
+def narrowed(metric: Metric, filters: Filters) -> tuple[Filters, tuple[str, ...]]:
+    """A slice as far as a metric knows its dimensions, and the dimensions it does not know.
+
+    For pages that show many metrics under one bar of filters: what a metric cannot be narrowed by is left out and said.
+    What the reader may see stays.
+    """
+    asked = {
+        "org_unit_id": filters.units,
+        "channel": filters.channels,
+        "product_line": filters.product_lines,
+        "customer_kind": filters.customer_kinds,
+        **filters.where,
+    }
+    unknown = tuple(name for name, values in asked.items() if values and name not in metric.dimensions)
+    for name in unknown:
+        filters = filters.without(name)
+    return filters, unknown
+
+
 def catalogue(snapshot: Snapshot) -> Mapping[str, Metric]:
     """All metrics of a snapshot by name."""
     return snapshot.once("catalogue", lambda: _catalogue(snapshot))
@@ -513,4 +532,38 @@ def metric_frame(
                     "low": judged.low, "high": judged.high, "n": judged.n, "is_small_base": judged.is_small_base,
                 }
             )  # fmt: skip
+    return pl.DataFrame(records, schema=schema, strict=False)
+
+
+def weekday_frame(snapshot: Snapshot, name: str, by: str, filters: Filters | None = None) -> pl.DataFrame:
+    """A ratio of sums or a count by day of the week and one dimension.
+
+    Returns:
+        One row per weekday (1 = Monday) and value of `by` with rows: weekday, the dimension, value, numerator, denominator, low,
+        high, n, is_small_base; ordered.
+
+    Raises:
+        MetricError: unknown metric or dimension, or a metric whose days cannot be added (stocks, percentiles, distinct counts, derived ones).
+    """
+    metric = find_metric(catalogue(snapshot), name)
+    filters = filters or Filters()
+    _check_dimensions(metric, [by, *filters.where])
+    if metric.type not in ("ratio", "count") or any(part.kind != "sum" for part in metric.parts):
+        raise MetricError(f"The days of {name} cannot be added up.")
+    sql, values = metric_sql(metric, filters, Split((by,), "day"))
+    sums = ", ".join(f"sum({part.name}) as {part.name}" for part in metric.parts)
+    rows = snapshot.rows(
+        f'select isodow(metric_time) as weekday, "{by}", {sums} from ({sql}) where "{by}" is not null group by all order by all',
+        values,
+    )
+    stated = _has_interval(metric, filters, Split((by,)))
+    records = []
+    for row in rows:
+        judged = _judge(metric, row, stated)
+        records.append(
+            {"weekday": row["weekday"], by: row[by], "value": judged.value, "numerator": judged.numerator, "denominator": judged.denominator,
+             "low": judged.low, "high": judged.high, "n": judged.n, "is_small_base": judged.is_small_base}
+        )  # fmt: skip
+    numbers = dict.fromkeys(("value", "numerator", "denominator", "low", "high", "n"), pl.Float64)
+    schema: dict[str, Any] = {"weekday": pl.Int64, by: pl.String, **numbers, "is_small_base": pl.Boolean}
     return pl.DataFrame(records, schema=schema, strict=False)

@@ -14,8 +14,20 @@ from typing import Any
 import polars as pl
 
 from dashboards.components.filters import Choice, Choices
-from dashboards.data.metrics import Filters, Metric, MetricValue, catalogue, metric_frame
+from dashboards.data.atlas import Variant, families, variants
+from dashboards.data.metrics import (
+    Filters,
+    Metric,
+    MetricValue,
+    Split,
+    catalogue,
+    find_metric,
+    metric_frame,
+    metric_sql,
+    weekday_frame,
+)
 from dashboards.data.metrics import metric_values as _metric_values
+from dashboards.data.metrics import narrowed as _narrowed
 from dashboards.data.snapshot import Snapshot, SnapshotStore, read_status
 from dashboards.i18n import Translator
 
@@ -60,13 +72,27 @@ class MetricInfo:
         self.version = metric.version
         self.minimum_base = metric.minimum_base
         self.target = metric.target
+        self.family = metric.family
+        self.is_default = metric.is_default
+        self.interval = metric.interval
+        self.clock = metric.clock
+        self.default_grain = metric.default_grain
+        self.dimensions = metric.dimensions
+        self.vendor_names = metric.vendor_names
+        self.type = metric.type
         self.is_count = metric.type in ("count", "distinct")
+        self.has_parts = metric.type == "ratio"
+        """Whether it is one number divided by another, with both to show."""
 
     def label(self, t: Translator) -> str:
         return t.label(self._metric.label_en, self._metric.label_zh, self.name)
 
     def description(self, t: Translator) -> str:
         return t.label(self._metric.description_en, self._metric.description_zh, self.name)
+
+    def narrowed(self, filters: Filters) -> tuple[Filters, tuple[str, ...]]:
+        """The slice as far as the metric knows its dimensions, and those that it does not know."""
+        return _narrowed(self._metric, filters)
 
 
 def snapshot_facts(snapshot: Snapshot) -> SnapshotFacts:
@@ -122,6 +148,137 @@ def trend_metrics(snapshot: Snapshot) -> list[MetricInfo]:
     """The metrics whose course the overview shows."""
     metrics = catalogue(snapshot)
     return [MetricInfo(metrics[name]) for name in TRENDS if name in metrics]
+
+
+def known_metrics(snapshot: Snapshot, names: Sequence[str]) -> list[MetricInfo]:
+    """Those of some metrics that the snapshot has, in the order asked for."""
+    metrics = catalogue(snapshot)
+    return [MetricInfo(metrics[name]) for name in names if name in metrics]
+
+
+def all_metrics(snapshot: Snapshot) -> list[MetricInfo]:
+    """The whole catalogue: by family, its default first."""
+    return [MetricInfo(metric) for family in families(catalogue(snapshot)).values() for metric in family]
+
+
+def family_variants(snapshot: Snapshot, family: str, filters: Filters) -> tuple[list[Variant], tuple[str, ...]]:
+    """All definitions of a family over one slice, the default first, and the filters that not all of them know.
+
+    Raises:
+        MetricError: there is no such family.
+    """
+    metrics = families(catalogue(snapshot)).get(family, [])
+    ignored: tuple[str, ...] = ()
+    for metric in metrics:
+        filters, unknown = _narrowed(metric, filters)
+        ignored += tuple(name for name in unknown if name not in ignored)
+    return variants(snapshot, family, filters), ignored
+
+
+def metric_changes(snapshot: Snapshot, names: Sequence[str]) -> Rows:
+    """What changed in definitions, newest first."""
+    return snapshot.rows(
+        "select metric, version, changed_on, what_en, what_zh from meta.metric_changes where metric in (select unnest(?))"
+        " order by changed_on desc, metric, version desc",
+        [list(names)],
+    )
+
+
+def value_labels(snapshot: Snapshot, dimension: str, language: str) -> dict[str, str]:
+    """Words for the values of a dimension, in the reader's language."""
+    if dimension in ("org_unit_id", "province_id"):
+        name = "unit_name" if language == "zh" else "unit_name_en"
+        rows = snapshot.rows(
+            f"select org_unit_id as value, coalesce({name}, unit_name, org_unit_id) as label from dim_org_units"
+        )
+    else:
+        label = "label_zh" if language == "zh" else "label_en"
+        rows = snapshot.rows(f"select value, {label} as label from meta.values where dimension = ?", [dimension])
+    return {row["value"]: row["label"] for row in rows if row["label"]}
+
+
+def metric_slices(
+    snapshot: Snapshot, name: str, by: Sequence[str], filters: Filters, grain: str | None = None
+) -> pl.DataFrame:
+    """A metric split by dimensions and, with a grain, time: as `metric_frame`, without the name."""
+    return metric_frame(snapshot, [name], by=by, grain=grain, filters=filters).drop("metric")
+
+
+def metric_week(snapshot: Snapshot, name: str, by: str, filters: Filters) -> pl.DataFrame:
+    """A metric by day of the week and one dimension."""
+    return weekday_frame(snapshot, name, by, filters)
+
+
+def importance_performance(snapshot: Snapshot) -> Rows:
+    """Items of surveys with importance and performance: of each survey by the best measure of importance that could be estimated."""
+    return snapshot.rows(
+        "select survey_id, item_level, importance_kind, item, question_text, respondents, performance, performance_low, performance_high,"
+        " importance, importance_low, importance_high, performance_line, importance_line, quadrant, quadrant_probability, period_start, period_end"
+        " from fct_importance_performance where quadrant is not null and item_level = 'question'"
+        " qualify dense_rank() over (partition by survey_id order by case importance_kind when 'lmg' then 1 when 'stated' then 2 else 3 end) = 1"
+        " order by survey_id, performance, item"
+    )
+
+
+def satisfaction_drivers(snapshot: Snapshot) -> Rows:
+    """What satisfaction of the last twelve months hangs on, by population; largest share first."""
+    return snapshot.rows(
+        "select population, factor, answers_used, share, share_low, share_high, effect_sign, r_squared, period_start, period_end"
+        " from fct_satisfaction_drivers where period_kind = 'last_12_months' and factor_set = 'operations' and share is not null"
+        " order by population, share desc, factor"
+    )
+
+
+def index_comparison(snapshot: Snapshot) -> Rows:
+    """The own satisfaction index beside published ones: of each product the newest period."""
+    return snapshot.rows(
+        "select model, period, product_line, entity, own_index, own_low, own_high, own_respondents, is_small_base, published_period, published_value,"
+        " standing from fct_index_comparison qualify period = max(period) over (partition by product_line) order by product_line, published_value desc, entity"
+    )
+
+
+def index_periods(snapshot: Snapshot) -> Rows:
+    """Waves of the index surveys with their first and last day, in order."""
+    return snapshot.rows(
+        "select period, min(metric_time) as first_day, max(metric_time) as last_day from parts.fct_satisfaction_index group by period order by 2, 1"
+    )
+
+
+def survival_curves(snapshot: Snapshot) -> Rows:
+    """Share of contracts that still run after so many days, by stratum."""
+    return snapshot.rows(
+        "select stratum_kind, stratum, days, survival, low, high, at_risk, median_days from fct_survival_curves"
+        " where survival is not null order by stratum_kind, stratum, days"
+    )
+
+
+def tier_grades(snapshot: Snapshot) -> list[str]:
+    """The grades of the scheme that metrics of tiers speak of, highest first."""
+    rows = snapshot.rows(
+        "select distinct grade, grade_rank from fct_tier_movements where is_default_scheme order by grade_rank"
+    )
+    return [row["grade"] for row in rows]
+
+
+def metric_query(snapshot: Snapshot, name: str, by: Sequence[str], filters: Filters, grain: str | None) -> str | None:
+    """The SQL behind a metric, with its parameters as comments; None for arithmetic over other metrics.
+
+    Raises:
+        MetricError: unknown metric or grain.
+    """
+    metric = find_metric(catalogue(snapshot), name)
+    if metric.type == "derived":
+        return None
+    sql, values = metric_sql(metric, filters, Split(tuple(by), grain))
+    return "\n".join([sql, *(f"-- {number}: {value}" for number, value in enumerate(values, 1))])
+
+
+def lorenz_points(snapshot: Snapshot) -> Rows:
+    """How concentrated the money is: share of it with the best so many per cent of the customers."""
+    return snapshot.rows(
+        "select basis, customer_kinds, customer_percent, best_first_share, poorest_first_share, evaluated_month from fct_lorenz_points"
+        " qualify evaluated_month = max(evaluated_month) over () order by basis, customer_kinds, customer_percent"
+    )
 
 
 def metric_values(snapshot: Snapshot, names: Sequence[str], filters: Filters) -> dict[str, MetricValue]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -128,6 +128,8 @@ def trend_figure(frame: pl.DataFrame, t: Translator, style: TrendStyle, incomple
     figure = go.Figure()
     figure.update_layout(template=theme.plotly_template(), hovermode="closest", showlegend=False, dragmode=False)
     for run in _runs_with_interval(rows):
+        if len(run) == 1:
+            continue  # a band of one point is no band; it gets whiskers
         x = [row["metric_time"] for row in run]
         figure.add_scatter(
             x=x + x[::-1],
@@ -156,7 +158,7 @@ def trend_figure(frame: pl.DataFrame, t: Translator, style: TrendStyle, incomple
         figure.update_yaxes(rangemode="tozero")
     else:
         _add_course(figure, t, style, rows, set(incomplete), scale, colour)
-    if style.target is not None:
+    if style.target is not None and is_target_near(frame, style.target):
         y = style.target * scale
         figure.add_hline(y=y, line={"color": theme.FAINT, "width": 1.2, "dash": "dash"})
         figure.add_annotation(
@@ -173,6 +175,74 @@ def trend_figure(frame: pl.DataFrame, t: Translator, style: TrendStyle, incomple
     return figure
 
 
+def lines_figure(
+    courses: Sequence[tuple[str, pl.DataFrame]],
+    t: Translator,
+    style: TrendStyle,
+    incomplete: Collection[date],
+    *,
+    with_bands: bool = True,
+) -> go.Figure:
+    """Several courses in one chart, each with its name, colour and shape of point; bands of the intervals if there are few."""
+    scale = 100.0 if style.unit == "share" else 1.0
+    cut = set(incomplete)
+    figure = go.Figure()
+    figure.update_layout(template=theme.plotly_template(), hovermode="closest", showlegend=True, dragmode=False)
+    known: list[float | None] = []
+    days: list[date] = []
+    for index, (name, frame) in enumerate(courses):
+        rows = frame.sort("metric_time").to_dicts()
+        colour = theme.SERIES[index % len(theme.SERIES)]
+        days = [row["metric_time"] for row in rows]
+        values = [None if (value := _number(row["value"])) is None else value * scale for row in rows]
+        known += values
+        for run in _runs_with_interval(rows) if with_bands else []:
+            if len(run) == 1:
+                continue
+            x = [row["metric_time"] for row in run]
+            figure.add_scatter(
+                x=x + x[::-1],
+                y=[row["high"] * scale for row in run] + [row["low"] * scale for row in reversed(run)],
+                mode="lines",
+                line={"width": 0},
+                fill="toself",
+                fillcolor=theme.translucent(colour, 0.1),
+                hoverinfo="skip",
+                showlegend=False,
+                name=name,
+            )
+        small = [is_small(style, row) for row in rows]
+        figure.add_scatter(
+            x=days,
+            y=values,
+            mode="lines+markers",
+            line={"color": colour, "width": 2, "dash": ("solid", "dash", "dot", "dashdot")[index // 2 % 4]},
+            marker={
+                "size": 7,
+                "symbol": ("circle", "square", "diamond", "triangle-up", "x", "cross", "star")[index % 7],
+                "color": [
+                    theme.SURFACE if day in cut else theme.FAINT if few else colour
+                    for few, day in zip(small, days, strict=True)
+                ],
+                "line": {"color": [theme.FAINT if few else colour for few in small], "width": 1.5},
+            },
+            connectgaps=False,
+            error_y=_whiskers(rows, scale, colour),
+            hovertext=[
+                f"<b>{plain(name)}</b><br>{hover_text(t, style, row, row['metric_time'] in cut)}" for row in rows
+            ],
+            hovertemplate="%{hovertext}<extra></extra>",
+            name=plain(name),
+        )
+    _axes(figure, t, style, days, known, scale)
+    return figure
+
+
+def plain(text: str) -> str:
+    """Text of the data for plotly, which takes some markup for markup."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
 def _runs_with_interval(rows: list[dict[str, object]]) -> list[list[dict[str, float]]]:
     runs: list[list[dict[str, float]]] = []
     open_run = False
@@ -185,6 +255,31 @@ def _runs_with_interval(rows: list[dict[str, object]]) -> list[list[dict[str, fl
             open_run = True
         runs[-1].append(row)  # type: ignore[arg-type]
     return runs
+
+
+def _whiskers(rows: list[dict[str, object]], scale: float, colour: str) -> dict[str, object] | None:
+    """Intervals of points that stand alone, between gaps."""
+    alone = {id(run[0]) for run in _runs_with_interval(rows) if len(run) == 1}
+    if not alone:
+        return None
+    spans = [
+        (
+            (_number(row["high"]) or 0) - (_number(row["value"]) or 0),
+            (_number(row["value"]) or 0) - (_number(row["low"]) or 0),
+        )
+        if id(row) in alone
+        else (0.0, 0.0)
+        for row in rows
+    ]
+    return {
+        "type": "data",
+        "symmetric": False,
+        "array": [max(0.0, up) * scale for up, _ in spans],
+        "arrayminus": [max(0.0, down) * scale for _, down in spans],
+        "color": theme.translucent(colour, 0.55),
+        "thickness": 1.4,
+        "width": 3,
+    }
 
 
 def _add_course(
@@ -212,6 +307,7 @@ def _add_course(
         x=days,
         y=values,
         mode="markers",
+        error_y=_whiskers(rows, scale, colour),
         marker={
             "size": [7 if few or day in cut else 5 for few, day in zip(small, days, strict=True)],
             # A hollow point is not complete, a grey one stands on a small base: shape and tone, never colour alone.
@@ -233,36 +329,102 @@ def _axes(
     known = [value for value in values if value is not None]
     figure.update_xaxes(type="date", fixedrange=True, **_date_ticks(t, style.grain, days))
     figure.update_yaxes(fixedrange=True, nticks=5)
-    if style.unit == "share":
-        figure.update_yaxes(ticksuffix="%")
-    elif style.unit in ("seconds", "minutes") and known:
-        top = max(known)
-        ticks = [top * part / 4 for part in range(5)]
-        figure.update_yaxes(tickvals=ticks, ticktext=[format_value(t, tick, style.unit) for tick in ticks])
-    elif style.is_count and known:
-        ticks = _round_ticks(max(known))
-        figure.update_yaxes(tickvals=ticks, ticktext=[t.compact(tick) for tick in ticks])
+    if known or style.unit == "share":
+        top, bottom = max(known, default=0.0), min(known, default=0.0)
+        bars = style.is_count and len(days) <= 120
+        figure.update_yaxes(**value_ticks(t, style.unit, top, bottom, from_zero=bars))
 
 
-def _round_ticks(top: float) -> list[float]:
-    if top <= 0:
-        return [0.0]
-    step = 10.0 ** len(str(int(top))) / 10
+def value_ticks(
+    t: Translator, unit: str | None, top: float, bottom: float = 0.0, *, from_zero: bool = True
+) -> dict[str, object]:
+    """Settings of an axis of values from `bottom` to `top`: its ticks in the unit of the metric."""
+    if unit == "share":
+        return {"ticksuffix": "%"}
+    low = 0.0 if from_zero else min(bottom, top)
+    if unit in ("seconds", "minutes"):
+        if top <= 0:
+            return {"tickvals": [0.0], "ticktext": [format_value(t, 0.0, unit)], "rangemode": "nonnegative"}
+        seconds = 60 if unit == "minutes" else 1
+        ticks = [tick / seconds for tick in _duration_ticks(low * seconds, top * seconds)]
+        return {"tickvals": ticks, "ticktext": [format_value(t, tick, unit) for tick in ticks]}
+    if unit in ("count", "currency") and top > 0:
+        ticks = _round_ticks(low, top)
+        return {"tickvals": ticks, "ticktext": [t.compact(tick) for tick in ticks]}
+    return {}
+
+
+_DURATIONS = (
+    1,
+    2,
+    5,
+    10,
+    20,
+    30,
+    60,
+    120,
+    300,
+    600,
+    1200,
+    1800,
+    3600,
+    7200,
+    10800,
+    21600,
+    43200,
+    86400,
+    172800,
+    432000,
+    864000,
+)
+
+
+def _duration_ticks(low: float, top: float) -> list[float]:
+    """Round times, in seconds, that cover `low` to `top`, at most six or so."""
+    room = (top - low) or top
+    step: float = next((step for step in _DURATIONS if room / step <= 4.5), _DURATIONS[-1])
+    while room / step > 4.5:
+        step *= 2
+    return [step * count for count in range(int(low // step), int(top // step) + 2)]
+
+
+def _round_ticks(low: float, top: float) -> list[float]:
+    """Whole round numbers that cover `low` to `top`, at most six or so."""
+    room = max(top - low, 1.0)
+    step = 10.0 ** len(str(int(room))) / 10
     for part in (0.1, 0.2, 0.25, 0.5, 1.0, 2.0, 2.5, 5.0):
-        if top / (step * part) <= 5 and (step * part).is_integer():
+        if room / (step * part) <= 5 and (step * part).is_integer():
             step *= part
             break
-    return [step * count for count in range(int(top / step) + 2)]
+    return [step * count for count in range(int(low // step), int(top // step) + 2)]
+
+
+def is_target_near(frame: pl.DataFrame, target: float | None) -> bool:
+    """Whether a target lies near enough to a course to be drawn: a far one would press the course flat."""
+    known = [value for name in ("value", "low", "high") for value in frame[name].drop_nulls().to_list()]
+    if target is None or not known:
+        return False
+    low, high = min(known), max(known)
+    room = max(high - low, abs(high) * 0.25)
+    return low - room <= target <= high + room
 
 
 def _date_ticks(t: Translator, grain: str, days: list[date]) -> dict[str, object]:
-    """At most seven dates, written in the reader's language by us: both languages then look alike on screen and paper."""
+    """At most five dates or seven months, written in the reader's language by us: both languages then look alike on screen and paper."""
     if not days:
         return {}
-    every = max(1, -(-len(days) // 7))
+    every = max(1, -(-len(days) // (7 if grain == "month" else 5)))
     shown = days[::every]
-    if grain in ("month", "quarter", "year"):
-        text = [t.month(day) if grain == "month" else t.grain_label(day, grain) for day in shown]
+    if grain == "month":
+        # The year once, under its first month: twelve months then fit a phone.
+        text = [
+            f"{t.short_month(day)}<br>{t('grain.year_label', year=day.year)}"
+            if index == 0 or day.year != shown[index - 1].year
+            else t.short_month(day)
+            for index, day in enumerate(shown)
+        ]
+    elif grain in ("quarter", "year"):
+        text = [t.grain_label(day, grain).replace(" ", "<br>") for day in shown]
     else:
         text = [t.short_date(day) for day in shown]
         if shown[0].year != shown[-1].year:

@@ -230,6 +230,10 @@ class Translator:
     def month(self, day: Day) -> str:
         return f"{day.year}年{day.month}月" if self.language == "zh" else f"{_MONTHS_EN[day.month - 1]} {day.year}"
 
+    def short_month(self, day: Day) -> str:
+        """Without the year."""
+        return f"{day.month}月" if self.language == "zh" else _MONTHS_EN[day.month - 1]
+
     def period(self, start: Day, end: Day) -> str:
         return self.date(start) if start == end else f"{self.date(start)} – {self.date(end)}"
 

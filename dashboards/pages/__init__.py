@@ -6,10 +6,30 @@ published snapshot says what there is. So a page is tested by calling it, and a 
 
 from __future__ import annotations
 
-from dashboards.pages import data_health, overview
+from dashboards.pages import (
+    complaints,
+    contact_centre,
+    customers,
+    data_health,
+    definitions,
+    explore,
+    overview,
+    satisfaction,
+    tickets,
+)
 from dashboards.pages.base import Page, PageContext
 
-PAGES: tuple[Page, ...] = (overview.PAGE, data_health.PAGE)
+PAGES: tuple[Page, ...] = (
+    overview.PAGE,
+    satisfaction.PAGE,
+    customers.PAGE,
+    complaints.PAGE,
+    contact_centre.PAGE,
+    tickets.PAGE,
+    explore.PAGE,
+    definitions.PAGE,
+    data_health.PAGE,
+)
 
 __all__ = ["PAGES", "Page", "PageContext", "page_at"]
 

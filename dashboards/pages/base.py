@@ -43,6 +43,10 @@ class PageContext:
     def comparison_span(self) -> Span | None:
         return self.view.comparison_span(self.last_day)
 
+    def link(self, path: str, **own: str) -> str:
+        """Address of a page with the view's filters, and with parameters of that page."""
+        return path + self.view.elsewhere().with_own(**own).query()
+
     def filters(self, span: Span) -> Filters:
         """The view's filters over the days of `span`."""
         return Filters(

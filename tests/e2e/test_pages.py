@@ -18,7 +18,17 @@ from tests.e2e.conftest import Watched
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 Watch = Callable[..., Watched]
-PAGES = {"/": ("Overview", "总览"), "/data-health": ("Data health", "数据健康")}
+PAGES = {
+    "/": ("Overview", "总览"),
+    "/satisfaction": ("Satisfaction", "满意度"),
+    "/customers": ("Customers", "客户"),
+    "/complaints": ("Complaints", "投诉"),
+    "/contact-centre": ("Contact centre", "客服中心"),
+    "/tickets": ("Tickets", "工单"),
+    "/explore": ("Explore", "自由分析"),
+    "/definitions": ("Definitions", "指标定义"),
+    "/data-health": ("Data health", "数据健康"),
+}
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
@@ -50,6 +60,64 @@ def test_cards_show_what_the_command_line_says(company: str, demo_home: Path, wa
     text = page.locator("#page-content").inner_text()
     assert f"{row['value']:,.0f}" in text
     assert f"{100 * level['value']:.1f}%" in text
+
+
+@pytest.mark.parametrize(
+    ("path", "metric"),
+    [
+        ("/satisfaction", "csat_mean"),
+        ("/complaints", "complaint_case_count"),
+        ("/contact-centre", "abandonment_rate"),
+        ("/tickets", "reopen_rate"),
+        ("/customers?tab=money", "billed_amount"),
+        ("/explore?metric=sla_attainment&grain=none", "sla_attainment"),
+    ],
+)
+def test_a_page_shows_what_the_command_line_says(
+    company: str, demo_home: Path, watch: Watch, path: str, metric: str
+) -> None:
+    (row,) = json.loads(
+        csatlas(demo_home, "metric", metric, "--from", "2026-08-01", "--to", "2026-09-30", "--json").stdout
+    )
+    days = "period=custom&from=2026-08-01&to=2026-09-30&compare=none&lang=en"
+    page = watch(company).open(f"{path}{'&' if '?' in path else '?'}{days}")
+    shown = page.locator(f"article[data-metric={metric}] .kpi-value").inner_text()
+    value = float(re.sub(r"[,%]", "", shown)) / (100 if shown.endswith("%") else 1)
+    assert value == pytest.approx(row["value"], abs=0.00051 if shown.endswith("%") else 0.0051)
+
+
+def test_tabs_are_links_that_keep_the_filters(company: str, watch: Watch) -> None:
+    watched = watch(company)
+    page = watched.open("/customers?lang=en&unit=P-JS")
+    page.get_by_role("link", name="Tiers", exact=True).click()
+    page.get_by_role("heading", name="Pyramid").wait_for()
+    assert "tab=tiers" in page.url and "unit=P-JS" in page.url
+    page.go_back()
+    page.get_by_role("heading", name="Attitude and behaviour").wait_for()
+    assert watched.errors == []
+
+
+def test_the_catalogue_is_searched_and_a_family_opened(company: str, watch: Watch) -> None:
+    watched = watch(company)
+    page = watched.open("/definitions?lang=en")
+    page.locator("#definitions-search").fill("net promoter score")
+    row = page.locator(".ag-row").get_by_text("Net promoter score", exact=True).first
+    row.click()
+    page.get_by_role("heading", name="Net promoter score: variants on the data").wait_for()
+    assert page.locator(".ag-center-cols-container .ag-row").count() < 8
+    assert watched.errors == []
+
+
+def test_what_is_explored_stands_in_the_address(company: str, watch: Watch) -> None:
+    watched = watch(company)
+    page = watched.open("/explore?lang=en&period=last_30_days&metric=service_level&by=queue&grain=none")
+    page.locator("#explore-grain").click()
+    page.get_by_role("option", name="by week").click()
+    page.wait_for_url("**grain=week**")
+    page.wait_for_load_state("networkidle")
+    assert "metric=service_level" in page.url and "by=queue" in page.url and "period=last_30_days" in page.url
+    assert "select" in page.locator(".sql").inner_text()
+    assert watched.errors == []
 
 
 def test_a_filter_stands_in_the_address_and_changes_the_numbers(company: str, demo_home: Path, watch: Watch) -> None:

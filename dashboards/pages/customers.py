@@ -1,0 +1,317 @@
+"""Customers, in four tabs: loyalty, churn, tiers and money."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from dash import html
+
+from dashboards.components.chart import as_table, chart_panel, plain_table
+from dashboards.components.section import page_head, section
+from dashboards.components.tabs import tabs
+from dashboards.data import queries
+from dashboards.figures.curves import Curve, curves_figure
+from dashboards.pages import parts
+from dashboards.pages.base import Page, PageContext
+
+PATH = "/customers"
+CURVE_HEIGHT = 300
+RUNGS = ("potential", "new", "satisfied", "retained", "loyal", "left")
+QUADRANTS = ("true", "latent", "spurious", "none", "unknown")
+BANDS = ("high", "medium", "low", "unknown")
+AGES = ("not_due", "1-30", "31-60", "61-90", "91+")
+_STRATUM = "customer_kind"
+
+
+def render(context: PageContext) -> html.Div:
+    """The page with the tab that the address asks for."""
+    t = context.t
+    asked = context.view.of_page("tab")
+    current = asked if asked in TABS else next(iter(TABS))
+    entries = [(key, t(f"customers.tab_{key}"), context.link(PATH, tab=key)) for key in TABS]
+    return html.Div(
+        [
+            page_head(t("page.customers.title"), t("page.customers.lead"), *parts.period_details(context)),
+            tabs(t("page.customers.name"), entries, current),
+            *TABS[current](context),
+        ]
+    )
+
+
+def _loyalty(context: PageContext) -> list[Any]:
+    t = context.t
+    return [
+        section(
+            "headline",
+            t("kpi.section"),
+            parts.cards(
+                context,
+                (
+                    "true_loyalty_rate", "inertia_rate", "inertia_fee", "loyalty_known_rate", "stated_retention_rate",
+                    "stayed_of_stayers_rate",
+                ),
+            ),
+        ),
+        section(
+            "quadrants",
+            t("customers.quadrants"),
+            parts.panels(
+                parts.split_panel(context, "loyalty_customers", "loyalty_quadrant", keep=QUADRANTS, as_bars=True),
+                *parts.trend_panels(context, ["true_loyalty_rate"]),
+                parts.split_panel(context, "inertia_customers", "held_by", as_bars=True, title=t("customers.held_by")),
+                *parts.trend_panels(context, ["inertia_rate"]),
+            ),
+            lead=t("customers.quadrants_lead"),
+        ),
+        section(
+            "ladder",
+            t("customers.ladder"),
+            parts.panels(
+                parts.split_panel(context, "loyalty_ladder_share", "rung", keep=RUNGS, as_bars=True, title=t("customers.rungs")),
+                parts.pair_panel(
+                    context,
+                    ("stated_retention_rate", "stayed_rate_180d"),
+                    t("customers.stated_and_real"),
+                    (t("customers.stated"), t("customers.real")),
+                    "stated-and-real",
+                ),
+            ),
+        ),
+    ]  # fmt: skip
+
+
+def _churn(context: PageContext) -> list[Any]:
+    t = context.t
+    return [
+        section(
+            "headline",
+            t("kpi.section"),
+            parts.cards(
+                context,
+                (
+                    "logo_churn", "revenue_churn", "net_revenue_retention", "gross_revenue_retention", "departures",
+                    "customers_at_high_risk", "revenue_at_churn_risk", "win_back_rate",
+                ),
+            ),
+        ),
+        section(
+            "rates",
+            t("customers.rates"),
+            parts.panels(
+                *parts.trend_panels(context, ["logo_churn"]),
+                parts.pair_panel(
+                    context,
+                    ("net_revenue_retention", "gross_revenue_retention"),
+                    t("customers.retention"),
+                    (t("customers.net"), t("customers.gross")),
+                    "retention",
+                ),
+                parts.split_panel(context, "logo_churn", "customer_kind"),
+                parts.split_panel(context, "logo_churn", "org_unit_id"),
+            ),
+        ),
+        section(
+            "why",
+            t("customers.why"),
+            parts.panels(
+                parts.split_panel(context, "departures", "churn_type"),
+                parts.split_panel(context, "departures", "main_cause"),
+                _survival(context),
+            ),
+            lead=t("customers.why_lead"),
+        ),
+        section(
+            "risk",
+            t("customers.risk"),
+            parts.panels(
+                parts.split_panel(context, "expected_departures", "risk_band", keep=BANDS, as_bars=True),
+                parts.split_panel(context, "revenue_at_churn_risk", "reason_1", as_bars=True),
+            ),
+            lead=t("customers.risk_lead"),
+        ),
+    ]  # fmt: skip
+
+
+def _survival(context: PageContext) -> html.Div:
+    t = context.t
+    rows = [row for row in queries.survival_curves(context.snapshot) if row["stratum_kind"] == _STRATUM]
+    title = t("customers.survival")
+    if not rows:
+        return parts.empty_panel(t, "survival", title, t("state.empty.no_rows"))
+    labels = queries.value_labels(context.snapshot, _STRATUM, t.language)
+    curves, cells = [], []
+    for stratum in sorted({row["stratum"] for row in rows}):
+        mine = [row for row in rows if row["stratum"] == stratum]
+        name = parts.value_name(t, labels, stratum)
+        curves.append(
+            Curve(
+                name,
+                [row["days"] for row in mine],
+                [row["survival"] for row in mine],
+                [
+                    f"<b>{name}</b><br>{t('customers.after', days=t.integer(row['days']))}: {t.percent(row['survival'])}"
+                    f"<br>{t('customers.at_risk')}: {t.integer(row['at_risk'])}"
+                    for row in mine
+                ],
+                [row["low"] if row["low"] is not None else row["survival"] for row in mine],
+                [row["high"] if row["high"] is not None else row["survival"] for row in mine],
+            )
+        )
+        year = [row for row in mine if row["days"] <= 365]
+        cells.append(
+            [
+                name,
+                t.percent(year[-1]["survival"] if year else 1.0),
+                t.integer(mine[0]["median_days"]),
+                t.integer(mine[0]["at_risk"]),
+            ]
+        )
+    table = plain_table(
+        [
+            parts.heading(t(f"dimension.{_STRATUM}")),
+            t("customers.after_a_year"),
+            t("customers.median_days"),
+            t("customers.at_risk"),
+        ],
+        cells,
+        last_is_text=False,
+    )
+    return chart_panel(
+        t,
+        "survival",
+        title,
+        curves_figure(curves, t("customers.days"), in_steps=True),
+        label=title,
+        height=CURVE_HEIGHT,
+        below=[html.P(t("customers.all_data"), className="remark"), as_table(t, table)],
+    )
+
+
+def _tiers(context: PageContext) -> list[Any]:
+    t = context.t
+    grades = queries.tier_grades(context.snapshot)
+    return [
+        section(
+            "headline",
+            t("kpi.section"),
+            parts.cards(context, ("tier_customers", "tier_up_rate", "tier_down_rate", "tier_held_share", "tier_standard_attainment", "money_top_20_share")),
+        ),
+        section(
+            "pyramid",
+            t("customers.pyramid"),
+            parts.panels(
+                parts.split_panel(context, "tier_customers", "grade", keep=grades, as_bars=True, title=t("customers.tier_customers")),
+                parts.split_panel(context, "tier_money_share", "grade", keep=grades, as_bars=True, title=t("customers.tier_money")),
+                parts.split_panel(context, "tier_value_per_customer", "grade", keep=grades, as_bars=True, title=t("customers.tier_value")),
+                parts.split_panel(context, "tier_standard_attainment", "grade"),
+            ),
+            lead=t("customers.pyramid_lead"),
+        ),
+        section(
+            "moves",
+            t("customers.moves"),
+            parts.panels(
+                parts.pair_panel(
+                    context,
+                    ("tier_up_rate", "tier_down_rate"),
+                    t("customers.up_and_down"),
+                    (t("customers.up"), t("customers.down")),
+                    "up-and-down",
+                ),
+                _lorenz(context),
+            ),
+        ),
+    ]  # fmt: skip
+
+
+def _lorenz(context: PageContext) -> html.Div:
+    t = context.t
+    rows = queries.lorenz_points(context.snapshot)
+    title = t("customers.lorenz")
+    if not rows:
+        return parts.empty_panel(t, "lorenz", title, t("state.empty.no_rows"))
+    # The widest population: the one that names most kinds of customers.
+    widest = max({row["customer_kinds"] for row in rows}, key=lambda kinds: (kinds.count(";"), kinds))
+    rows = [row for row in rows if row["customer_kinds"] == widest and row["best_first_share"] is not None]
+    labels = queries.value_labels(context.snapshot, "basis", t.language)
+    curves = []
+    for basis in sorted({row["basis"] for row in rows}, reverse=True):
+        mine = [row for row in rows if row["basis"] == basis]
+        name = parts.value_name(t, labels, basis)
+        curves.append(
+            Curve(
+                name,
+                [row["customer_percent"] for row in mine],
+                [row["best_first_share"] for row in mine],
+                [
+                    f"<b>{name}</b><br>{t('customers.best', percent=row['customer_percent'], share=t.percent(row['best_first_share']))}"
+                    for row in mine
+                ],
+            )
+        )
+    table = plain_table(
+        [t("customers.best_customers"), *(curve.name for curve in curves)],
+        [
+            [f"{percent}%", *(t.percent(dict(zip(curve.x, curve.y, strict=True)).get(percent)) for curve in curves)]
+            for percent in (1, 5, 10, 20, 50, 80)
+        ],
+        last_is_text=False,
+    )
+    return chart_panel(
+        t,
+        "lorenz",
+        title,
+        curves_figure(curves, t("customers.best_customers"), diagonal=True, x_percent=True),
+        label=title,
+        height=CURVE_HEIGHT,
+        below=[
+            html.P(t("customers.as_of", month=t.month(rows[0]["evaluated_month"])), className="remark"),
+            as_table(t, table),
+        ],
+    )
+
+
+def _money(context: PageContext) -> list[Any]:
+    t = context.t
+    return [
+        section(
+            "headline",
+            t("kpi.section"),
+            parts.cards(
+                context,
+                (
+                    "billed_amount", "arrears_amount", "arrears_share", "arrears_accounts", "arrears_cure_rate",
+                    "lifetime_value_per_customer", "money_gini", "bill_shock_rate",
+                ),
+            ),
+        ),
+        section(
+            "arrears",
+            t("customers.arrears"),
+            parts.panels(
+                *parts.trend_panels(context, ["arrears_amount", "arrears_share"]),
+                parts.split_panel(context, "arrears_amount", "bucket", keep=AGES[1:], as_bars=True, title=t("customers.buckets")),
+                parts.split_panel(context, "arrears_share", "customer_kind"),
+            ),
+        ),
+        section(
+            "value",
+            t("customers.value"),
+            parts.panels(
+                *parts.trend_panels(context, ["billed_amount"]),
+                parts.split_panel(context, "lifetime_value_per_customer", "customer_kind", as_bars=True),
+            ),
+            lead=t("customers.value_lead"),
+        ),
+    ]  # fmt: skip
+
+
+TABS: dict[str, Callable[[PageContext], list[Any]]] = {
+    "loyalty": _loyalty,
+    "churn": _churn,
+    "tiers": _tiers,
+    "money": _money,
+}
+
+PAGE = Page(key="customers", path=PATH, render=render)
