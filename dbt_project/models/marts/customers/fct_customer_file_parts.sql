@@ -14,7 +14,9 @@ responses as (
 ),
 
 transactions as (
-    select customer_key, occurred_on from {{ ref('fct_transactions') }} where is_billed
+    select customer_key, occurred_on
+    from {{ ref('fct_transactions') }}
+    where is_billed
 ),
 
 subscriptions as (
@@ -22,7 +24,9 @@ subscriptions as (
 ),
 
 actions as (
-    select customer_key, occurred_on from {{ ref('fct_customer_actions') }} where not is_control
+    select customer_key, occurred_on
+    from {{ ref('fct_customer_actions') }}
+    where not is_control
 ),
 
 as_of as (
@@ -33,7 +37,7 @@ as_of as (
         select max(occurred_on) from transactions
         union all
         select max(responded_on) from responses
-    )
+    ) as days
 ),
 
 present as (
@@ -57,7 +61,9 @@ present as (
     from subscriptions
     inner join as_of on subscriptions.started_on <= as_of.last_day and coalesce(subscriptions.ended_on > as_of.last_day, true)
     union all
-    select customer_key, 'several_systems' as part from customers where source_count > 1
+    select customer_key, 'several_systems' as part
+    from customers
+    where source_count > 1
     union all
     select customer_key, 'profile' as part
     from customers
