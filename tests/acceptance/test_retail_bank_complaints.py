@@ -42,7 +42,7 @@ def _walk(log: pl.DataFrame) -> list[Case]:
     """Complaints of a client on one product and issue that follow each other within three days are one; its first line speaks for it."""
     threads: dict[tuple[str, str, str], list[tuple[datetime, str, date, bool, str]]] = defaultdict(list)
     for row in log.iter_rows(named=True):
-        received = datetime.strptime(row["date_received"], "%d-%m-%Y")  # the zone follows  # noqa: DTZ007
+        received = datetime.strptime(row["date_received"], "%d-%m-%Y")  # the zone follows
         threads[(row["client_id"], row["product"], row["issue"])].append(
             (received.replace(tzinfo=HERE).astimezone(ZoneInfo("UTC")), row["complaint_id"], received.date(), row["timely_response"] == "Yes", row["company_response_to_consumer"])
         )  # fmt: skip
@@ -73,7 +73,7 @@ def cases(log: pl.DataFrame) -> list[Case]:
 def known_until(log: pl.DataFrame) -> datetime:
     """The newest day of the log, of either kind."""
     days = [
-        datetime.strptime(day, "%d-%m-%Y")  # the zone follows  # noqa: DTZ007
+        datetime.strptime(day, "%d-%m-%Y")  # the zone follows
         for column in ("date_received", "date_sent_to_company")
         for day in log[column].drop_nulls()
     ]
