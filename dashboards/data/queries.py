@@ -184,9 +184,20 @@ def metric_changes(snapshot: Snapshot, names: Sequence[str]) -> Rows:
     )
 
 
+_SAME_VALUES = {
+    "cause": "topic",
+    "symptom": "topic",
+    "previous_grade": "grade",
+    "top_channel": "channel",
+    "top_product_line": "product_line",
+}
+"""Dimensions whose values are those of another one."""
+
+
 def value_labels(snapshot: Snapshot, dimension: str, language: str) -> dict[str, str]:
     """Words for the values of a dimension, in the reader's language."""
-    if dimension in ("org_unit_id", "province_id"):
+    dimension = _SAME_VALUES.get(dimension, dimension)
+    if dimension in ("org_unit_id", "province_id", "top_unit_id"):
         name = "unit_name" if language == "zh" else "unit_name_en"
         rows = snapshot.rows(
             f"select org_unit_id as value, coalesce({name}, unit_name, org_unit_id) as label from dim_org_units"

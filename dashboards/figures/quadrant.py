@@ -24,8 +24,13 @@ class Item:
     note: str
 
 
+NAMED = 6
+"""Up to so many points are written with their names; more would cover each other and bear the number of their place in the list."""
+
+
 def quadrant_figure(t: Translator, items: Sequence[Item], performance_line: float, importance_line: float) -> go.Figure:
     """Points with the cross-hairs that part the quadrants and the name of each quadrant in its corner."""
+    is_named = len(items) <= NAMED
     figure = go.Figure()
     figure.update_layout(template=theme.plotly_template(), showlegend=False, dragmode=False, hovermode="closest")
     figure.add_vline(x=performance_line, line={"color": theme.FAINT, "width": 1.2, "dash": "dash"})
@@ -56,12 +61,14 @@ def quadrant_figure(t: Translator, items: Sequence[Item], performance_line: floa
         x=[item.performance for item in items],
         y=[item.importance for item in items],
         mode="markers+text",
-        text=[plain(short(item.label, 40)) for item in items],
+        text=[plain(short(item.label, 40)) if is_named else str(place) for place, item in enumerate(items, 1)],
         # A name is written towards the middle, where there is room for it.
-        textposition=["top right" if item.performance < middle else "top left" for item in items],
-        textfont={"size": 12, "color": theme.INK},
+        textposition=["top right" if item.performance < middle else "top left" for item in items]
+        if is_named
+        else "middle center",
+        textfont={"size": 12, "color": theme.INK} if is_named else {"size": 10, "color": "white"},
         marker={
-            "size": 10,
+            "size": 10 if is_named else 17,
             "color": [theme.SERIES[1] if item.quadrant == "concentrate_here" else theme.SERIES[0] for item in items],
         },
         hovertext=[f"<b>{plain(item.label)}</b><br>{item.note}" for item in items],

@@ -415,16 +415,20 @@ def _date_ticks(t: Translator, grain: str, days: list[date]) -> dict[str, object
         return {}
     every = max(1, -(-len(days) // (7 if grain == "month" else 5)))
     shown = days[::every]
-    if grain == "month":
-        # The year once, under its first month: twelve months then fit a phone.
-        text = [
-            f"{t.short_month(day)}<br>{t('grain.year_label', year=day.year)}"
-            if index == 0 or day.year != shown[index - 1].year
-            else t.short_month(day)
-            for index, day in enumerate(shown)
+    if grain in ("month", "quarter"):
+        # The year once, under its first month or quarter: twelve months then fit a phone.
+        names = [
+            t.short_month(day) if grain == "month" else t("grain.quarter_tick", quarter=(day.month + 2) // 3)
+            for day in shown
         ]
-    elif grain in ("quarter", "year"):
-        text = [t.grain_label(day, grain).replace(" ", "<br>") for day in shown]
+        text = [
+            f"{name}<br>{t('grain.year_label', year=day.year)}"
+            if index == 0 or day.year != shown[index - 1].year
+            else name
+            for index, (name, day) in enumerate(zip(names, shown, strict=True))
+        ]
+    elif grain == "year":
+        text = [t.grain_label(day, grain) for day in shown]
     else:
         text = [t.short_date(day) for day in shown]
         if shown[0].year != shown[-1].year:

@@ -105,9 +105,10 @@ def _importance(context: PageContext) -> list[Any]:
             for row in items
         ]
         table = plain_table(
-            [t("satisfaction.item"), t("quadrant.performance"), t("quadrant.importance"), t("trend.n"), t("satisfaction.quadrant"), t("satisfaction.certainty")],
+            [t("satisfaction.number"), t("satisfaction.item"), t("quadrant.performance"), t("quadrant.importance"), t("trend.n"), t("satisfaction.quadrant"), t("satisfaction.certainty")],
             [
                 [
+                    str(place),
                     row["question_text"] or row["item"],
                     f"{t.number(row['performance'])} ({t('kpi.interval', low=t.number(row['performance_low']), high=t.number(row['performance_high']))})",
                     f"{t.number(row['importance'], 3)} ({t('kpi.interval', low=t.number(row['importance_low'], 3), high=t.number(row['importance_high'], 3))})",
@@ -115,7 +116,7 @@ def _importance(context: PageContext) -> list[Any]:
                     t(f"quadrant.{row['quadrant']}"),
                     t.percent(row["quadrant_probability"], 0),
                 ]
-                for row in items
+                for place, row in enumerate(items, 1)
             ],
             last_is_text=False,
         )  # fmt: skip
