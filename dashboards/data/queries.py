@@ -256,9 +256,9 @@ def index_periods(snapshot: Snapshot) -> Rows:
 
 
 def survival_curves(snapshot: Snapshot) -> Rows:
-    """Share of contracts that still run after so many days, by stratum."""
+    """Share of contracts that still run after so many days, by stratum; `from_days` above 0: of those who got that far."""
     return snapshot.rows(
-        "select stratum_kind, stratum, days, survival, low, high, at_risk, median_days from fct_survival_curves"
+        "select stratum_kind, stratum, from_days, days, survival, low, high, at_risk, median_days from fct_survival_curves"
         " where survival is not null order by stratum_kind, stratum, days"
     )
 

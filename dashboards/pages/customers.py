@@ -144,25 +144,32 @@ def _survival(context: PageContext) -> html.Div:
     for stratum in sorted({row["stratum"] for row in rows}):
         mine = [row for row in rows if row["stratum"] == stratum]
         name = parts.value_name(t, labels, stratum)
+        begins = mine[0]["from_days"]
+        if begins > 0:
+            # Too few were observed before that age: the curve is about those who reach it, and its name says so.
+            name = t("customers.survival_late", name=name, days=t.integer(begins))
         curves.append(
             Curve(
                 name,
-                [row["days"] for row in mine],
-                [row["survival"] for row in mine],
+                [begins, *(row["days"] for row in mine)],
+                [1.0, *(row["survival"] for row in mine)],
                 [
-                    f"<b>{name}</b><br>{t('customers.after', days=t.integer(row['days']))}: {t.percent(row['survival'])}"
-                    f"<br>{t('customers.at_risk')}: {t.integer(row['at_risk'])}"
-                    for row in mine
+                    f"<b>{name}</b>",
+                    *(
+                        f"<b>{name}</b><br>{t('customers.after', days=t.integer(row['days']))}: {t.percent(row['survival'])}"
+                        f"<br>{t('customers.at_risk')}: {t.integer(row['at_risk'])}"
+                        for row in mine
+                    ),
                 ],
-                [row["low"] if row["low"] is not None else row["survival"] for row in mine],
-                [row["high"] if row["high"] is not None else row["survival"] for row in mine],
+                [1.0, *(row["low"] if row["low"] is not None else row["survival"] for row in mine)],
+                [1.0, *(row["high"] if row["high"] is not None else row["survival"] for row in mine)],
             )
         )
         year = [row for row in mine if row["days"] <= 365]
         cells.append(
             [
                 name,
-                t.percent(year[-1]["survival"] if year else 1.0),
+                t.percent(None if begins > 0 else year[-1]["survival"] if year else 1.0),
                 t.integer(mine[0]["median_days"]),
                 t.integer(mine[0]["at_risk"]),
             ]
@@ -184,7 +191,10 @@ def _survival(context: PageContext) -> html.Div:
         curves_figure(curves, t("customers.days"), in_steps=True),
         label=title,
         height=CURVE_HEIGHT,
-        below=[html.P(t("customers.all_data"), className="remark"), as_table(t, table)],
+        below=[
+            html.P(t("customers.all_data"), className="remark"),
+            as_table(t, table),
+        ],
     )
 
 

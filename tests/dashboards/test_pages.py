@@ -13,6 +13,7 @@ from plotly.utils import PlotlyJSONEncoder
 
 from dashboards import shell
 from dashboards.components.values import format_value
+from dashboards.data import queries
 from dashboards.data.metrics import Filters, MetricError, catalogue, metric_frame, metric_value, narrowed, weekday_frame
 from dashboards.data.snapshot import Snapshot, SnapshotStore
 from dashboards.figures.pareto import pareto_rows
@@ -173,3 +174,33 @@ def test_labels_fit_beside_an_axis() -> None:
     assert wrapped("Service level (abandons count as bad)") == ["Service level (abandons", "count as bad)"]
     assert wrapped("满意度评价结果满意度评价结果满意度评价") == ["满意度评价结果满意度", "评价结果满意度评价"]
     assert all(len(line) <= 25 for line in wrapped("x" * 100))
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_a_curve_that_is_known_late_says_so(store: SnapshotStore, snapshot: Snapshot, language: str) -> None:
+    begins = {
+        row["stratum"]: row["from_days"]
+        for row in queries.survival_curves(snapshot)
+        if row["stratum_kind"] == "customer_kind"
+    }
+    assert max(begins.values()) > 0
+    labels = queries.value_labels(snapshot, "customer_kind", language)
+    t = translator(language)
+    expected = {
+        labels[stratum] if days == 0 else t("customers.survival_late", name=labels[stratum], days=t.integer(days))
+        for stratum, days in begins.items()
+    }
+    traces = set(_names_of_traces(as_json(shell.render(store, "/customers", "?tab=churn", language)["content"])))
+    assert expected <= traces
+    assert not traces & {labels[stratum] for stratum, days in begins.items() if days > 0}
+
+
+def _names_of_traces(node: Any) -> Iterator[str]:
+    if isinstance(node, list):
+        for child in node:
+            yield from _names_of_traces(child)
+    elif isinstance(node, dict):
+        if node.get("mode") == "lines" and "name" in node:
+            yield node["name"]
+        for child in node.values():
+            yield from _names_of_traces(child)
