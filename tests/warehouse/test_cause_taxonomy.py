@@ -82,7 +82,9 @@ def test_a_cause_is_added_as_a_whole_or_not_at_all(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> ShopProject:
-    return make_shop_project(tmp_path_factory.mktemp("taxonomy"))
+    project = make_shop_project(tmp_path_factory.mktemp("taxonomy"))
+    project.load("load-1")
+    return project
 
 
 @pytest.mark.slow
