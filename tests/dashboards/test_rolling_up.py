@@ -203,7 +203,7 @@ def test_draws_reach_every_kind_of_slice(snapshot: Snapshot) -> None:
         "fct_half_hours",
     }
     seen: Counter[str] = Counter()
-    for seed in range(40):
+    for seed in range(80):
         dice = random.Random(seed)
         for name in dice.sample(names, METRICS_A_DRAW):
             filters, by, grain = drawn(dice, snapshot, metrics[name], tree)
