@@ -79,7 +79,6 @@ def test_causes_of_a_later_period_without_codes(judged: pl.DataFrame) -> None:
     said = known.select(pl.when(pl.col("root_cause") != "unknown").then(pl.col("root_cause")))["root_cause"]
     table = causes.quality(known["truth"].to_list(), said.to_list(), known["language"].to_list())
     macro = dict(table.select("language", "macro_f1").unique().rows())
-    print(macro, known.height)
     assert macro["zh"] >= 0.85 and macro["en"] >= 0.85, macro
 
 
