@@ -32,3 +32,23 @@
         case {%- for word in words if word.sense == 'number' %} when {{ matches_pattern(text, "'^(?:" ~ word.pattern[1:-1] ~ ")$'") }} then {{ word.value }}{% else %} when false then 0{% endfor %} end
     )
 {%- endmacro %}
+
+{#- A commitment names a ticket without saying whose: the source of each ticket id that only one help desk has. -#}
+{% macro tickets_of_one_source() -%}
+    select
+        ticket_id,
+        min(source) as source
+    from {{ ref('int_ticket_facts') }}
+    group by ticket_id
+    having count(*) = 1
+{%- endmacro %}
+
+{#- Until when each source is known to have recorded what became of commitments: its newest event. -#}
+{% macro commitment_horizons() -%}
+    select
+        source,
+        max(greatest(made_at, coalesce(done_at, made_at))) as known_until
+    from {{ ref('int_commitments') }}
+    where _status = 'used'
+    group by source
+{%- endmacro %}

@@ -1,20 +1,10 @@
 -- The feed says what was planned and what came of it; by which way it was done is seen where our own call to the customer is. What came after it is no effect of it.
 with known_ids as (
-    select
-        ticket_id,
-        min(source) as source
-    from {{ ref('int_ticket_facts') }}
-    group by ticket_id
-    having count(*) = 1
+    {{ tickets_of_one_source() }}
 ),
 
 horizons as (
-    select
-        source,
-        max(greatest(made_at, coalesce(done_at, made_at))) as known_until
-    from {{ ref('int_commitments') }}
-    where _status = 'used'
-    group by source
+    {{ commitment_horizons() }}
 ),
 
 callbacks as (

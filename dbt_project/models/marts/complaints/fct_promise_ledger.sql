@@ -3,21 +3,11 @@
 -- A promise that both the record and the reply know is one; then the record's due time holds and the act is the reply's. Recorded ones are judged by the record,
 -- those that only the reply knows by what happened on the ticket afterwards.
 with known_ids as (
-    select
-        ticket_id,
-        min(source) as source
-    from {{ ref('int_ticket_facts') }}
-    group by ticket_id
-    having count(*) = 1
+    {{ tickets_of_one_source() }}
 ),
 
 record_horizons as (
-    select
-        source,
-        max(greatest(made_at, coalesce(done_at, made_at))) as known_until
-    from {{ ref('int_commitments') }}
-    where _status = 'used'
-    group by source
+    {{ commitment_horizons() }}
 ),
 
 recorded as (
