@@ -9,11 +9,13 @@ from __future__ import annotations
 from dashboards.pages import (
     complaints,
     contact_centre,
+    customer,
     customers,
     data_health,
     definitions,
     explore,
     overview,
+    rows,
     satisfaction,
     tickets,
 )
@@ -26,9 +28,11 @@ PAGES: tuple[Page, ...] = (
     complaints.PAGE,
     contact_centre.PAGE,
     tickets.PAGE,
+    customer.PAGE,
     explore.PAGE,
     definitions.PAGE,
     data_health.PAGE,
+    rows.PAGE,
 )
 
 __all__ = ["PAGES", "Page", "PageContext", "page_at"]
