@@ -26,7 +26,7 @@ MEDIA_TYPES: Mapping[str, str] = {
 _BEGINS_A_FORMULA = "=+-@\uff1d\uff0b\uff0d\uff20\t\r\n"
 """First characters after which a spreadsheet may take a text for a formula, the full-width ones of CJK keyboards among them."""
 
-_A_NUMBER = re.compile(r"[+-]?(?:\d[\d, ]*)?(?:\.\d+)?\s?%?", re.ASCII)
+_A_NUMBER = re.compile(r"[+-]?(?:\d[\d, ]*(?:\.\d*)?|\.\d+)\s?%?", re.ASCII)
 _LONGEST_CELL = 32_767
 _BOM = "\ufeff"
 

@@ -23,38 +23,47 @@ class Step:
 
 
 def bridge_figure(t: Translator, steps: Sequence[Step]) -> go.Figure:
-    """The chart: totals in blue, what is gained and what is lost in the colours of better and worse, each with its amount."""
-    texts = [format_value(t, step.amount, "currency") if step.is_total else t.signed(step.amount, 2) for step in steps]
+    """The chart: totals in grey, what is gained and what is lost in the colours of better and worse, each with its amount."""
+    texts = [
+        format_value(t, step.amount, "currency") if step.is_total else t.signed(step.amount, 2) for step in steps
+    ]
+    shown = [t.compact(step.amount) if step.is_total else _signed(t, step.amount) for step in steps]
+    places = list(range(len(steps)))
+    running, heights = 0.0, []
+    for step in steps:
+        running = step.amount if step.is_total else running + step.amount
+        heights.append(running)
+    most, least = max(heights), min(heights)
+    # Changes are small beside totals: the axis begins below the lowest step and its numbers say so.
+    low = max(0.0, least - 1.2 * (most - least)) if least > 0 else least
+    room = (most - low) * 0.22 or 1.0
     figure = go.Figure(
         go.Waterfall(
-            x=list(range(len(steps))),
-            y=[step.amount for step in steps],
+            orientation="h",
+            y=places,
+            x=[step.amount for step in steps],
             measure=["absolute" if step.is_total else "relative" for step in steps],
-            text=texts,
+            text=shown,
             textposition="outside",
-            cliponaxis=False,
+            textfont={"size": 12, "color": theme.INK},
+            constraintext="none",
             hovertext=[f"<b>{step.label}</b><br>{text}" for step, text in zip(steps, texts, strict=True)],
             hovertemplate="%{hovertext}<extra></extra>",
             increasing={"marker": {"color": theme.BETTER}},
             decreasing={"marker": {"color": theme.WORSE}},
-            totals={"marker": {"color": theme.SERIES[0]}},
+            totals={"marker": {"color": theme.FAINT}},
             connector={"line": {"color": theme.MUTED, "width": 1, "dash": "dot"}},
         )
     )
     figure.update_layout(template=theme.plotly_template(), dragmode=False, showlegend=False)
-    figure.update_xaxes(
-        tickvals=list(range(len(steps))),
-        ticktext=["<br>".join(wrapped(step.label)) for step in steps],
-        fixedrange=True,
-        tickangle=0,
-    )
-    running, heights = 0.0, [0.0]
-    for step in steps:
-        running = step.amount if step.is_total else running + step.amount
-        heights.append(running)
-    top = max(heights) * 1.12 or 1.0
-    # The changes are small beside the totals: the axis begins below the lowest step, and says so by its numbers.
-    lowest = min(heights[1:]) if len(heights) > 1 else 0.0
-    bottom = max(0.0, lowest - 1.5 * (max(heights) - lowest)) if lowest > 0 else min(0.0, lowest)
-    figure.update_yaxes(range=[bottom, top], fixedrange=True)
+    figure.update_xaxes(range=[low, most + room], fixedrange=True, nticks=5)
+    figure.update_yaxes(
+        tickvals=places, ticktext=["<br>".join(wrapped(step.label)) for step in steps], autorange="reversed",
+        fixedrange=True, showgrid=False,
+    )  # fmt: skip
     return figure
+
+
+def _signed(t: Translator, amount: float) -> str:
+    text = t.compact(amount)
+    return f"+{text}" if amount > 0 else text

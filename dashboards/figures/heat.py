@@ -14,6 +14,8 @@ from dashboards.i18n import Translator
 
 # From light to dark in one hue: the order is seen without colour too.
 LOW_IS_DARK = ((0.0, "#063a5b"), (0.35, "#1f79ad"), (0.7, "#8abcdc"), (1.0, "#eef5fa"))
+CENSORED = "#ccd2d9"
+"""Grey of cells of which nothing is known yet; the mark of the legend has it too."""
 HIGH_IS_DARK = ((0.0, "#eef5fa"), (0.3, "#8abcdc"), (0.65, "#1f79ad"), (1.0, "#063a5b"))
 
 
@@ -115,14 +117,14 @@ def cohort_figure(t: Translator, frame: pl.DataFrame) -> go.Figure:
             )
             known_hover[-1].append(head + base + left)
             unknown_hover[-1].append(f"{head}{base}<br>{t('cohort.censored')}")
-    labels = [t.short_month(month) for month in months]
+    labels = [t.month(month) for month in months]
     shared = {"x": ages, "y": list(range(len(months))), "xgap": 1, "ygap": 1, "hoverongaps": False}
     figure = go.Figure()
     figure.add_heatmap(
         z=unknown,
         hovertext=unknown_hover,
         hovertemplate="%{hovertext}<extra></extra>",
-        colorscale=[[0.0, theme.LINE], [1.0, theme.LINE]],
+        colorscale=[[0.0, CENSORED], [1.0, CENSORED]],
         showscale=False,
         **shared,
     )

@@ -56,7 +56,6 @@ def _ask(t: Translator, asked: str) -> html.Div:
                 placeholder=t("customer.ask_placeholder"),
                 value=asked,
                 size="sm",
-                maxLength=200,
                 className="filter",
             ),
             html.Button(t("customer.find"), id=FIND, type="button", n_clicks=0, className="button"),
