@@ -192,6 +192,7 @@ _SAME_VALUES = {
     "previous_grade": "grade",
     "top_channel": "channel",
     "top_product_line": "product_line",
+    "reason_1": "risk_reason",
 }
 """Dimensions whose values are those of another one."""
 

@@ -24,9 +24,7 @@ class Step:
 
 def bridge_figure(t: Translator, steps: Sequence[Step]) -> go.Figure:
     """The chart: totals in grey, what is gained and what is lost in the colours of better and worse, each with its amount."""
-    texts = [
-        format_value(t, step.amount, "currency") if step.is_total else t.signed(step.amount, 2) for step in steps
-    ]
+    texts = [format_value(t, step.amount, "currency") if step.is_total else t.signed(step.amount, 2) for step in steps]
     shown = [t.compact(step.amount) if step.is_total else _signed(t, step.amount) for step in steps]
     places = list(range(len(steps)))
     running, heights = 0.0, []

@@ -24,6 +24,8 @@ WHO = "customer-who"
 FIND = "customer-find"
 MOST_ENTRIES = 500
 SHORT_KEY = 12
+OWN_PARTS = ("tiers", "promises")
+"""Parts of the history that have a section of their own."""
 
 
 def render(context: PageContext) -> html.Div:
@@ -98,7 +100,7 @@ def _file(context: PageContext, file: CustomerFile) -> list[Any]:
         )
     )
     found.append(_entries(t, words, "open", t("customer.open_points"), still_open, t("customer.none_open")))
-    for part in ("tiers", "promises"):
+    for part in OWN_PARTS:
         if part in file.missing:
             continue
         own = customers.customer_file(snapshot, file.customer_key, limit=MOST_ENTRIES, parts=[part])
@@ -144,12 +146,12 @@ def _entries(
         for entry in file.entries
     ]
     columns = [
-        Column("at", t("customer.when"), width=140),
-        Column("part", t("customer.area"), width=110),
+        Column("at", t("customer.when"), width=165),
+        *([] if key in OWN_PARTS else [Column("part", t("customer.area"), width=110)]),
         Column("what", t("customer.what"), "long", width=300),
         Column("open", t("column.status"), width=80),
         Column("source", t("column.source"), width=100),
-        Column("record", t("customer.record"), width=130),
+        Column("record", t("customer.record"), width=150),
     ]
     note = t("customer.shown", shown=t.integer(len(rows)), total=t.integer(file.total))
     grid = data_grid(t, f"customer-{key}", columns, rows, label=title, height_rows=height_rows)

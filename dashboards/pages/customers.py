@@ -162,7 +162,7 @@ def _risk_list(context: PageContext) -> list[Any]:
         )
         notes.append(t("customers.not_scored", reasons=listed))
     remarks = [html.P(note, className="remark") for note in notes if note]
-    heading = html.H3(t("customers.risk_list"))
+    heading = html.H3(t("customers.risk_list"), className="list-head")
     if not rows:
         return [heading, states.empty(t, t("customers.nobody_scored")), *remarks]
     shown = [
@@ -181,14 +181,14 @@ def _risk_list(context: PageContext) -> list[Any]:
         for row in rows
     ]  # fmt: skip
     columns = [
-        Column("customer", t("customers.customer"), "customer", width=130),
-        Column("band", t("customers.band"), width=80),
-        Column("probability", t("customers.probability"), "number", width=105),
-        Column("fee", t("customers.fee"), "number", width=100),
-        Column("value", t("customers.at_stake"), "number", width=110),
-        Column("reasons", t("customers.reasons"), "long", width=240),
-        Column("signals", t("customers.signals", days=str(customer_lists.WARNING_DAYS)), "long", width=180),
-        Column("unit", t("filter.unit"), width=110),
+        Column("customer", t("customers.customer"), "customer", width=150),
+        Column("band", t("customers.band"), width=120),
+        Column("probability", t("customers.probability"), "number", width=135),
+        Column("fee", t("customers.fee"), "number", width=125),
+        Column("value", t("customers.at_stake"), "number", width=135),
+        Column("reasons", t("customers.reasons"), "long", width=320),
+        Column("signals", t("customers.signals", days=str(customer_lists.WARNING_DAYS)), "long", width=220),
+        Column("unit", t("filter.unit"), width=150),
         Column("kind", t("filter.kind"), width=110),
         Column("product", t("filter.product"), width=110),
     ]

@@ -108,7 +108,7 @@ def _grid(context: PageContext, frame: pl.DataFrame, words: Words) -> tuple[list
     for name, kind in frame.schema.items():
         heading = t("rows.counted") if name == COUNTED else parts.heading(parts.dimension_name(t, name))
         if name == "customer_key":
-            columns.append(Column(name, heading, "customer", width=130))
+            columns.append(Column(name, heading, "customer", width=150))
         elif kind.is_numeric():
             columns.append(Column(name, heading, "number", width=120))
         else:
