@@ -115,7 +115,6 @@ def ours(
         ((), None),
         ((), "day"),
         ((), "week"),
-        ((), "quarter"),
         (("org_unit_id",), None),
         (("customer_kind",), "month"),
         (("product_line", "org_unit_id"), "month"),
