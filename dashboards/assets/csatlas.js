@@ -80,6 +80,9 @@
     if (!key) {
       return "—";
     }
+    if (!/^[0-9a-f]{6,}$/.test(key)) {
+      return String(key); // masked
+    }
     return React.createElement("a", { href: "/customer?who=" + encodeURIComponent(key), className: "cell-link" }, String(key).slice(0, 12));
   };
 
