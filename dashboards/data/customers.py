@@ -277,7 +277,7 @@ def _summary(snapshot: Snapshot, key: str, as_of: date) -> dict[str, Any]:
     return facts
 
 
-def customer_file(
+def customer_entries(
     snapshot: Snapshot,
     key: str,
     *,
@@ -285,6 +285,38 @@ def customer_file(
     since: date | None = None,
     parts: Sequence[str] | None = None,
     only_open: bool = False,
+) -> tuple[list[dict[str, Any]], int]:
+    """What happened to a customer, newest first (`Part.sql` names the fields), and how many entries there are in all.
+
+    Args:
+        key: a customer key (`find_customer`).
+        limit: entries at most, the newest.
+        since: no entries before this day.
+        parts: names of `PARTS` to show; default: all.
+        only_open: entries that are still open, no others.
+    """
+    readable = [part for part in _chosen(parts) if _tables(snapshot).issuperset(part.tables)]
+    if not readable:
+        return [], 0
+    union = " union all ".join(f"({part.sql})" for part in readable)
+    counted = (
+        f"select *, count(*) over () as total from ({union}) where happened_at >= $since and (is_open or not $only_open)"
+        " order by happened_at desc, part, record_id limit $limit"
+    )
+    start = datetime.combine(since, datetime.min.time()) if since else datetime.min
+    entries = _rows(snapshot, counted, key=key, since=start, limit=limit, only_open=only_open)
+    total = entries[0]["total"] if entries else 0
+    for entry in entries:
+        del entry["total"]
+    return entries, total
+
+
+def _chosen(parts: Sequence[str] | None) -> list[Part]:
+    return [part for part in PARTS if not parts or part.name in parts]
+
+
+def customer_file(
+    snapshot: Snapshot, key: str, *, limit: int = 50, since: date | None = None, parts: Sequence[str] | None = None
 ) -> CustomerFile:
     """The history file of a customer.
 
@@ -293,7 +325,6 @@ def customer_file(
         limit: entries at most, the newest; the summary counts all the same.
         since: no entries before this day.
         parts: names of `PARTS` to show; default: all.
-        only_open: entries that are still open, no others.
 
     Raises:
         CustomerError: no such key, or an unknown part.
@@ -308,26 +339,15 @@ def customer_file(
     if not profiles:
         raise CustomerError(f"no customer has the key {key}.", "unknown_key")
     (facts,) = snapshot.rows("select coalesce(data_until, cast(built_at as date)) as as_of from meta.snapshot")
-    chosen = [part for part in PARTS if not parts or part.name in parts]
     there = _tables(snapshot)
-    readable = [part for part in chosen if there.issuperset(part.tables)]
-    entries: list[dict[str, Any]] = []
-    total = 0
-    if readable:
-        union = " union all ".join(f"({part.sql})" for part in readable)
-        counted = f"select *, count(*) over () as total from ({union}) where happened_at >= $since and (is_open or not $only_open) order by happened_at desc, part, record_id limit $limit"
-        start = datetime.combine(since, datetime.min.time()) if since else datetime.min
-        entries = _rows(snapshot, counted, key=key, since=start, limit=limit, only_open=only_open)
-        total = entries[0]["total"] if entries else 0
-        for entry in entries:
-            del entry["total"]
+    entries, total = customer_entries(snapshot, key, limit=limit, since=since, parts=parts)
     profile = {
         name: profiles[0].get(name)
         for name in ("customer_kind", "region", "org_unit_id", "industry", "language", "customer_since", "member_count", "source_count", "is_gone")
     }  # fmt: skip
     return CustomerFile(
         key, profile, facts["as_of"], _summary(snapshot, key, facts["as_of"]), entries, total,
-        tuple(part.name for part in chosen if part not in readable),
+        tuple(part.name for part in _chosen(parts) if not there.issuperset(part.tables)),
     )  # fmt: skip
 
 

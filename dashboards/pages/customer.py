@@ -71,7 +71,7 @@ def _file(context: PageContext, file: CustomerFile) -> list[Any]:
     t, snapshot = context.t, context.snapshot
     words = Words(snapshot, t)
     said = customers.sentences(file, words, t)
-    still_open = customers.customer_file(snapshot, file.customer_key, limit=MOST_ENTRIES, only_open=True)
+    still_open = customers.customer_entries(snapshot, file.customer_key, limit=MOST_ENTRIES, only_open=True)
     found: list[Any] = []
     if file.profile["is_gone"]:
         found.append(states.notice(t("customer.gone"), kind="warning"))
@@ -103,9 +103,19 @@ def _file(context: PageContext, file: CustomerFile) -> list[Any]:
     for part in OWN_PARTS:
         if part in file.missing:
             continue
-        own = customers.customer_file(snapshot, file.customer_key, limit=MOST_ENTRIES, parts=[part])
+        own = customers.customer_entries(snapshot, file.customer_key, limit=MOST_ENTRIES, parts=[part])
         found.append(_entries(t, words, part, t(f"customer.part.{part}"), own, t("state.empty.no_rows")))
-    found.append(_entries(t, words, "timeline", t("customer.timeline"), file, t("customer.nothing"), height_rows=14))
+    found.append(
+        _entries(
+            t,
+            words,
+            "timeline",
+            t("customer.timeline"),
+            (file.entries, file.total),
+            t("customer.nothing"),
+            height_rows=14,
+        )
+    )
     return found
 
 
@@ -128,9 +138,16 @@ def _profile(t: Translator, file: CustomerFile, words: Words) -> list[tuple[str,
 
 
 def _entries(
-    t: Translator, words: Words, key: str, title: str, file: CustomerFile, nothing: str, height_rows: int = 6
+    t: Translator,
+    words: Words,
+    key: str,
+    title: str,
+    found: tuple[list[dict[str, Any]], int],
+    nothing: str,
+    height_rows: int = 6,
 ) -> html.Section:
-    if not file.entries:
+    entries, total = found
+    if not entries:
         return section(key, title, states.empty(t, nothing))
     rows = [
         {
@@ -143,7 +160,7 @@ def _entries(
             "source": entry["source"],
             "record": entry["record_id"],
         }
-        for entry in file.entries
+        for entry in entries
     ]
     columns = [
         Column("at", t("customer.when"), width=165),
@@ -153,7 +170,7 @@ def _entries(
         Column("source", t("column.source"), width=100),
         Column("record", t("customer.record"), width=150),
     ]
-    note = t("customer.shown", shown=t.integer(len(rows)), total=t.integer(file.total))
+    note = t("customer.shown", shown=t.integer(len(rows)), total=t.integer(total))
     grid = data_grid(t, f"customer-{key}", columns, rows, label=title, height_rows=height_rows)
     return section(key, title, grid, html.P(note, className="lead"))
 
