@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 from dashboards import theme
 from dashboards.components.values import format_value
 from dashboards.figures.slices import wrapped
+from dashboards.figures.trend import value_ticks
 from dashboards.i18n import Translator
 
 
@@ -54,7 +55,9 @@ def bridge_figure(t: Translator, steps: Sequence[Step]) -> go.Figure:
         )
     )
     figure.update_layout(template=theme.plotly_template(), dragmode=False, showlegend=False)
-    figure.update_xaxes(range=[low, most + room], fixedrange=True, nticks=5)
+    figure.update_xaxes(
+        range=[low, most + room], fixedrange=True, **value_ticks(t, "currency", most, low, from_zero=False)
+    )
     figure.update_yaxes(
         tickvals=places, ticktext=["<br>".join(wrapped(step.label)) for step in steps], autorange="reversed",
         fixedrange=True, showgrid=False,

@@ -145,9 +145,9 @@ def cohort_figure(t: Translator, frame: pl.DataFrame) -> go.Figure:
         **shared,
     )
     figure.update_layout(template=theme.plotly_template(), dragmode=False)
-    every = max(1, len(ages) // 8)
+    every = max(1, -(-len(ages) // 8))
     figure.update_xaxes(
-        tickvals=ages[::every], ticktext=[str(age) for age in ages[::every]], fixedrange=True, showgrid=False,
+        tickvals=ages[::every], ticktext=[str(age) for age in ages[::every]], fixedrange=True, showgrid=False, tickangle=0,
         title={"text": t("cohort.axis"), "font": {"size": 12, "color": theme.MUTED}},
     )  # fmt: skip
     step = max(1, len(months) // 10)
