@@ -35,7 +35,9 @@ def query_sql(snapshot: Snapshot, sql: str, *, max_rows: int = 10_000, timeout: 
 
     Raises:
         QueryError: not one SELECT, wrong, or too slow.
+        NotAllowed: the viewer has no right to free questions.
     """
+    snapshot.viewer.require_sql()
     try:
         statements = duckdb.extract_statements(sql)
     except duckdb.Error as error:
