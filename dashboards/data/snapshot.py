@@ -342,6 +342,11 @@ class SnapshotStore:
         """
         return self._current().for_viewer(self._viewer(), self._note)
 
+    @property
+    def viewer(self) -> Viewer:
+        """Who asks at this moment."""
+        return self._viewer()
+
     def _current(self) -> Snapshot:
         with self._lock:
             path = published_path(self.serving)
