@@ -13,6 +13,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 ROLES = ("executive", "analyst", "scheduler", "admin")
+PERSONAL_ROLES = ("analyst", "admin")
+"""Roles that may see keys and histories of customers."""
 MASK = "•••"
 MASKED_IN_TABLES = ("content", "customer_id", "row_key")
 """Columns whose content a reader without personal data sees masked, wherever they stand."""
