@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -26,10 +26,10 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from dashboards.data.rights import ROLES, Viewer
 
 USERS = "users.json"
-SECRET = "session.key"
+KEY = "session.key"
 FAILURES = "sign_in_failures.json"
 AUDIT = "audit.jsonl"
-SECRET_VARIABLE = "CSATLAS_SESSION_SECRET"
+KEY_VARIABLE = "CSATLAS_SESSION_SECRET"
 SHORTEST_PASSWORD = 12
 SHORTEST_SECRET = 32
 MOST_FAILURES = 5
@@ -273,9 +273,9 @@ def session_secret(home: Path, given: str = "") -> bytes:
     """
     if given:
         if len(given) < SHORTEST_SECRET:
-            raise AccountError(f"{SECRET_VARIABLE} is too short; give {SHORTEST_SECRET} characters or more.")
+            raise AccountError(f"{KEY_VARIABLE} is too short; give {SHORTEST_SECRET} characters or more.")
         return given.encode()
-    path = home / SECRET
+    path = home / KEY
     with _locked(path):
         if not path.exists():
             write_private(path, secrets.token_hex(32))
@@ -287,10 +287,14 @@ def session_secret(home: Path, given: str = "") -> bytes:
 def note(home: Path, event: str, **facts: Any) -> None:
     """Add a line to the audit log of a home: when (UTC), what, and its facts."""
     line = json.dumps(
-        {"at": datetime.now(timezone.utc).isoformat(timespec="milliseconds"), "event": event, **facts}, ensure_ascii=False, default=str
+        {"at": datetime.now(UTC).isoformat(timespec="milliseconds"), "event": event, **facts},
+        ensure_ascii=False,
+        default=str,
     )
     descriptor = os.open(home / AUDIT, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
     try:
-        os.write(descriptor, f"{line}\n".encode())  # one write to a file opened for appending: lines of several processes do not mix
+        os.write(
+            descriptor, f"{line}\n".encode()
+        )  # one write to a file opened for appending: lines of several processes do not mix
     finally:
         os.close(descriptor)

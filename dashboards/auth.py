@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from flask import Flask, Response, g, has_request_context, make_response, redirect, request, session
-from flask.sessions import SecureCookieSessionInterface
+from flask import Flask, Request, Response, g, has_request_context, make_response, redirect, request, session
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from werkzeug.wrappers import Response as AnyResponse
 
 from dashboards.accounts import Account, AccountError, Accounts, note, session_secret
@@ -34,12 +34,21 @@ IDLE_SECONDS = 60 * 60
 LONGEST_SECONDS = 12 * 60 * 60
 WARM_UP = "csatlas.warm_up"
 """Key of the WSGI environment by which the server's own first request is told from those of readers, who cannot set it."""
-_OPEN = ("/assets/csatlas.css", "/_favicon.ico")
+_OPEN = ("/assets/csatlas.css", "/_favicon.ico", "/favicon.ico")
 _SEEN_EVERY = 60.0
 
 
 class _Cookies(SecureCookieSessionInterface):
     """Sessions whose cookie travels only encrypted where the reader came encrypted, also through a proxy that says so."""
+
+    def __init__(self, accounts: Accounts, secret: Callable[[], bytes]) -> None:
+        self._accounts, self._secret = accounts, secret
+
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
+        # The key is made when the first user is there, not before.
+        if app.secret_key is None and self._accounts.exist():
+            app.secret_key = self._secret()
+        return super().open_session(app, request)
 
     def get_cookie_secure(self, app: Flask) -> bool:
         return request.is_secure or request.headers.get("X-Forwarded-Proto", "").split(",")[0].strip() == "https"
@@ -90,12 +99,14 @@ class Guard:
             language: language of the request in hand.
             quiet: whether the body of a callback says that it was asked by the page itself, not by the reader; such requests keep no session alive.
         """
-        self._home, self._secret, self._language, self._quiet = home, secret, language, quiet
-        self._server = server
+        self._home, self._language, self._quiet = home, language, quiet
         self.accounts = Accounts(home)
-        server.session_interface = _Cookies()
+        server.session_interface = _Cookies(self.accounts, lambda: session_secret(home, secret))
         server.config.update(
-            SESSION_COOKIE_NAME="csatlas_session", SESSION_COOKIE_HTTPONLY=True, SESSION_COOKIE_SAMESITE="Lax", SESSION_REFRESH_EACH_REQUEST=False
+            SESSION_COOKIE_NAME="csatlas_session",
+            SESSION_COOKIE_HTTPONLY=True,
+            SESSION_COOKIE_SAMESITE="Lax",
+            SESSION_REFRESH_EACH_REQUEST=False,
         )
         server.before_request(self._admit)
         server.add_url_rule(SIGN_IN, "sign_in", self._sign_in, methods=["GET", "POST"])
@@ -110,7 +121,13 @@ class Guard:
 
     def note(self, event: str, **facts: Any) -> None:
         """Write down what somebody did."""
-        note(self._home, event, user=self.viewer().user, address=request.remote_addr if has_request_context() else None, **facts)
+        note(
+            self._home,
+            event,
+            user=self.viewer().user,
+            address=request.remote_addr if has_request_context() else None,
+            **facts,
+        )
 
     # Before every answer
 
@@ -125,8 +142,6 @@ class Guard:
                 return self._refused(403, "auth.no_users")
             g.viewer = EVERYTHING
             return None
-        if self._server.secret_key is None:
-            self._server.secret_key = session_secret(self._home, self._secret)
         if request.method not in ("GET", "HEAD", "OPTIONS") and _comes_from_elsewhere():
             return self._refused(403, "auth.elsewhere")
         account = self._account()

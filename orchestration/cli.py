@@ -454,10 +454,15 @@ def add_user(
     role: Annotated[str, typer.Option(help="executive, analyst, scheduler or admin.")],
     unit: Annotated[
         list[str] | None,
-        typer.Option(help="Organisation unit whose rows may be seen, with all below it (repeatable); default: every unit."),
+        typer.Option(
+            help="Organisation unit whose rows may be seen, with all below it (repeatable); default: every unit."
+        ),
     ] = None,
     masked: Annotated[
-        bool, typer.Option("--masked", help="Without personal data, whatever the role; executives and schedulers never see it.")
+        bool,
+        typer.Option(
+            "--masked", help="Without personal data, whatever the role; executives and schedulers never see it."
+        ),
     ] = False,
 ) -> None:
     """Add a user; the password is asked for, or read from the standard input."""
@@ -497,7 +502,12 @@ def list_users(as_json: Annotated[bool, typer.Option("--json", help="For a machi
     except AccountError as error:
         _fail(error, EXIT_USAGE)
     rows = [
-        {"user": one.name, "role": one.role, "units": ", ".join(one.units) if one.units is not None else "all", "personal": one.personal}
+        {
+            "user": one.name,
+            "role": one.role,
+            "units": ", ".join(one.units) if one.units is not None else "all",
+            "personal": one.personal,
+        }
         for one in accounts.values()
     ]
     if as_json:

@@ -486,7 +486,14 @@ def _bases(
     """How many rows or people are behind each cell: its n, or counted rows where n is an amount."""
     if metric.type == "derived":
         inputs = [
-            _bases(snapshot, metrics, metrics[of], filters, split, _computed(snapshot, metrics, metrics[of], filters, split))
+            _bases(
+                snapshot,
+                metrics,
+                metrics[of],
+                filters,
+                split,
+                _computed(snapshot, metrics, metrics[of], filters, split),
+            )
             for of in metric.inputs.values()
         ]
         return {key: min(base.get(key, 0.0) for base in inputs) for key in found}
@@ -499,7 +506,8 @@ def _bases(
         where, values = _conditions(part, filters, clock)
         days = f"count(distinct {clock})" if part.kind == "stock" else "1"
         rows = snapshot.rows(
-            f'select {split.head(clock)}count(*) / {days} as base from main."{part.model}"{where}{split.group_by}', values
+            f'select {split.head(clock)}count(*) / {days} as base from main."{part.model}"{where}{split.group_by}',
+            values,
         )
         bases.append({tuple(row[name] for name in split.columns): row["base"] or 0.0 for row in rows})
     return {key: min((base.get(key, 0.0) for base in bases), default=0.0) for key in found}

@@ -20,7 +20,9 @@ def is_small(base: float) -> bool:
     return 0 < base < LEAST
 
 
-def hidden_cells(bases: Mapping[tuple[Any, ...], float], more: frozenset[tuple[Any, ...]] = frozenset()) -> set[tuple[Any, ...]]:
+def hidden_cells(
+    bases: Mapping[tuple[Any, ...], float], more: frozenset[tuple[Any, ...]] = frozenset()
+) -> set[tuple[Any, ...]]:
     """The cells of a table that are not told.
 
     Args:
@@ -39,7 +41,9 @@ def hidden_cells(bases: Mapping[tuple[Any, ...], float], more: frozenset[tuple[A
         is_changed = False
         for line in lines.values():
             missing = [key for key in line if key in hidden]
-            told = sorted((key for key in line if key not in hidden and bases[key] > 0), key=lambda key: (bases[key], str(key)))
+            told = sorted(
+                (key for key in line if key not in hidden and bases[key] > 0), key=lambda key: (bases[key], str(key))
+            )
             while missing and told and (len(missing) == 1 or sum(bases[key] for key in missing) < LEAST):
                 hidden.add(told[0])
                 missing.append(told.pop(0))

@@ -104,9 +104,7 @@ class Snapshot:
         finally:
             cursor.close()
         masked = [] if self.viewer.may_see_personal else [name for name in MASKED_IN_ANSWERS if name in found.columns]
-        return found.with_columns(
-            pl.when(pl.col(name).is_not_null()).then(pl.lit(MASK)).alias(name) for name in masked
-        )
+        return found.with_columns(pl.when(pl.col(name).is_not_null()).then(pl.lit(MASK)).alias(name) for name in masked)
 
     def rows(self, sql: str, parameters: Sequence[object] | Mapping[str, object] = ()) -> list[dict[str, Any]]:
         """Result of a query as one dictionary a row."""

@@ -49,7 +49,9 @@ def only_theirs(demo_home: Path, tmp_path_factory: pytest.TempPathFactory) -> It
 
 @pytest.fixture(scope="module")
 def own_customer(seen: Snapshot) -> str:
-    (row,) = seen.rows("select customer_key from fct_contacts where customer_key is not null group by 1 order by count(*) desc, 1 limit 1")
+    (row,) = seen.rows(
+        "select customer_key from fct_contacts where customer_key is not null group by 1 order by count(*) desc, 1 limit 1"
+    )
     return str(row["customer_key"])
 
 
@@ -101,7 +103,9 @@ def foreign(whole: Snapshot) -> frozenset[str]:
         theirs |= {one["value"] for one in values if one["is_theirs"]}
         others |= {one["value"] for one in values if not one["is_theirs"]}
     # Codes in words (queue names, "unknown") tell of nobody.
-    found = {value for value in others - theirs if any(sign.isdigit() for sign in value) or value.startswith(("C-", "P-"))}
+    found = {
+        value for value in others - theirs if any(sign.isdigit() for sign in value) or value.startswith(("C-", "P-"))
+    }
     assert "C-SC-CD" in found and len(found) > 1000
     return frozenset(found)
 
@@ -111,7 +115,9 @@ def test_there_are_questions() -> None:
     assert len(names) > 30 and "queries.survival_curves" in names and "customers.customer_file" in names
 
 
-@pytest.mark.parametrize(("name", "function"), list(questions()), ids=lambda value: value if isinstance(value, str) else "")
+@pytest.mark.parametrize(
+    ("name", "function"), list(questions()), ids=lambda value: value if isinstance(value, str) else ""
+)
 def test_a_question_tells_only_of_rows_of_the_reader(
     name: str, function: Any, seen: Snapshot, only_theirs: Snapshot, foreign: frozenset[str], own_customer: str
 ) -> None:
@@ -169,7 +175,9 @@ def test_customers_are_opened_and_named_only_with_the_right(whole: Snapshot, own
 
 
 def test_a_customer_of_another_unit_is_not_there(whole: Snapshot, seen: Snapshot) -> None:
-    (row,) = whole.rows("select customer_key from dim_customers where row_unit_id not in (?, ?) order by 1 limit 1", list(VISIBLE))
+    (row,) = whole.rows(
+        "select customer_key from dim_customers where row_unit_id not in (?, ?) order by 1 limit 1", list(VISIBLE)
+    )
     with pytest.raises(customers.CustomerError):
         customers.customer_file(seen, row["customer_key"])
     told: list[Any] = []
@@ -180,7 +188,12 @@ def test_a_customer_of_another_unit_is_not_there(whole: Snapshot, seen: Snapshot
 
 def test_free_sql_is_for_analysts_who_see_everything(whole: Snapshot) -> None:
     assert query_sql(whole.for_viewer(Viewer("xu", "analyst")), "select 1 as one").height == 1
-    for viewer in (CITY_READER, Viewer("xu", "analyst", None, False), Viewer("yan", "scheduler"), Viewer("bo", "executive")):
+    for viewer in (
+        CITY_READER,
+        Viewer("xu", "analyst", None, False),
+        Viewer("yan", "scheduler"),
+        Viewer("bo", "executive"),
+    ):
         with pytest.raises(NotAllowed):
             query_sql(whole.for_viewer(viewer), "select 1 as one")
 
@@ -194,12 +207,16 @@ def test_a_store_asks_for_its_reader_each_time(demo_home: Path) -> None:
     assert few and all_of_them and few < all_of_them
 
 
-def test_a_limited_reader_is_told_no_small_cell_and_no_difference_that_tells_one(whole: Snapshot, seen: Snapshot) -> None:
+def test_a_limited_reader_is_told_no_small_cell_and_no_difference_that_tells_one(
+    whole: Snapshot, seen: Snapshot
+) -> None:
     province = whole.for_viewer(Viewer("wu", "executive", frozenset({PROVINCE}), False))
     hidden = 0
     for by in (["channel"], ["product_line", "channel"], ["topic"]):
         told = metrics.metric_frame(province, ["tickets_created"], by=by, filters=PERIOD)
-        true = metrics.metric_frame(whole, ["tickets_created"], by=by, filters=Filters(start=START, end=END, units=(PROVINCE,)))
+        true = metrics.metric_frame(
+            whole, ["tickets_created"], by=by, filters=Filters(start=START, end=END, units=(PROVINCE,))
+        )
         assert told.select(by).equals(true.select(by))
         rows = [(one, other) for one, other in zip(told.to_dicts(), true.to_dicts(), strict=True)]
         for one, other in rows:
@@ -215,7 +232,9 @@ def test_a_limited_reader_is_told_no_small_cell_and_no_difference_that_tells_one
 
 def test_a_filter_that_leaves_few_out_is_not_answered(whole: Snapshot) -> None:
     viewer = whole.for_viewer(Viewer("wu", "executive", frozenset({PROVINCE}), False))
-    frame = metrics.metric_frame(whole, ["tickets_created"], by=["topic"], filters=Filters(start=START, end=END, units=(PROVINCE,)))
+    frame = metrics.metric_frame(
+        whole, ["tickets_created"], by=["topic"], filters=Filters(start=START, end=END, units=(PROVINCE,))
+    )
     small = frame.filter(frame["value"] < LEAST)["topic"].to_list()
     rest = tuple(topic for topic in frame["topic"].to_list() if topic != small[0])
     asked = Filters(start=START, end=END, where={"topic": rest})
@@ -231,7 +250,8 @@ def test_amounts_are_hidden_by_the_rows_behind_them(whole: Snapshot) -> None:
     part = catalogue(whole)["billed_amount"].parts[0]
     rows = whole.rows(
         f'select "{part.clock}" as metric_time, product_line, customer_kind, count(*) as n from main."{part.model}" where row_unit_id in'
-        f" (select org_unit_id from dim_org_units where path like ?) group by all", [f"%/{PROVINCE}/%"]
+        f" (select org_unit_id from dim_org_units where path like ?) group by all",
+        [f"%/{PROVINCE}/%"],
     )
     behind = {(row["metric_time"], row["product_line"], row["customer_kind"]): row["n"] for row in rows}
     shown = [row for row in told if row["value"] is not None]
