@@ -206,7 +206,7 @@ def account(t: Translator, user: str | None) -> list[Any]:
     """Who is signed in, and the way out."""
     if user is None:
         return []
-    out = html.A(t("auth.sign_out"), href=f"/sign-out?lang={t.language}", className="quiet-button")
+    out = html.A(t("auth.sign_out"), href=f"/sign-out?lang={t.language}", className="button")
     return [html.Span(user, className="account", title=t("auth.signed_in_as", user=user)), out]
 
 

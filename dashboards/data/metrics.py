@@ -136,6 +136,7 @@ class MetricValue:
     Attributes:
         n: size of the base: the denominator of a ratio (with the interval `ratio` its rows, of a weighted one the effective sample
             size), the observations of a percentile, the count of a count.
+        is_hidden: too little is behind it to be told to the viewer (small_cells).
     """
 
     name: str
@@ -146,6 +147,7 @@ class MetricValue:
     high: float | None
     n: float
     is_small_base: bool
+    is_hidden: bool = False
 
 
 def narrowed(metric: Metric, filters: Filters) -> tuple[Filters, tuple[str, ...]]:
@@ -448,7 +450,16 @@ def _derived(metric: Metric, inputs: Mapping[str, MetricValue | None]) -> Metric
 _Answer = dict[tuple[Any, ...], MetricValue]
 
 
-_HIDDEN = {"value": None, "numerator": None, "denominator": None, "low": None, "high": None, "n": 0.0}
+_HIDDEN: dict[str, Any] = {
+    "value": None,
+    "numerator": None,
+    "denominator": None,
+    "low": None,
+    "high": None,
+    "n": 0.0,
+    "is_small_base": True,
+    "is_hidden": True,
+}
 
 
 def _answer(
@@ -466,7 +477,7 @@ def _answer(
         around = _bases(snapshot, metrics, metric, wider, split, _computed(snapshot, metrics, metric, wider, split))
         too_near |= {key for key, base in bases.items() if small_cells.is_small(around.get(key, base) - base)}
     hidden = small_cells.hidden_cells(bases, frozenset(too_near))
-    return {key: replace(one, **_HIDDEN, is_small_base=True) if key in hidden else one for key, one in found.items()}
+    return {key: replace(one, **_HIDDEN) if key in hidden else one for key, one in found.items()}
 
 
 def _narrowing(filters: Filters) -> list[str]:
@@ -630,7 +641,7 @@ def weekday_frame(snapshot: Snapshot, name: str, by: str, filters: Filters | Non
         hidden = small_cells.hidden_cells({key: one.n for key, one in cells.items()})
     records = []
     for (weekday, value), one in cells.items():
-        judged = replace(one, **_HIDDEN, is_small_base=True) if (weekday, value) in hidden else one
+        judged = replace(one, **_HIDDEN) if (weekday, value) in hidden else one
         records.append(
             {"weekday": weekday, by: value, "value": judged.value, "numerator": judged.numerator, "denominator": judged.denominator,
              "low": judged.low, "high": judged.high, "n": judged.n, "is_small_base": judged.is_small_base}
