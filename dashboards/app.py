@@ -9,6 +9,7 @@ import dash
 from flask import Flask, Response, has_request_context, request
 
 from dashboards import shell
+from dashboards.auth import Guard
 from dashboards.data.snapshot import SnapshotStore
 from dashboards.i18n import LANGUAGES, translator
 from dashboards.pages import page_at
@@ -79,14 +80,14 @@ def _remember_language(server: Flask) -> None:
         return response
 
 
-def create_app(serving: Path, *, poll_seconds: float = 15.0) -> dash.Dash:
+def create_app(serving: Path, *, poll_seconds: float = 15.0, secret: str = "") -> dash.Dash:
     """The dashboards over the snapshots of one serving folder.
 
     Args:
-        serving: folder with `current`, the snapshots and `status.json`. It need not exist yet.
+        serving: folder with `current`, the snapshots and `status.json`. It need not exist yet. The folder above it, the home, holds the accounts.
         poll_seconds: how often an open page looks for a new snapshot.
+        secret: what sessions are signed with; empty = a key in the home.
     """
-    store = SnapshotStore(serving)
     app = _Application(
         __name__,
         assets_folder=str(Path(__file__).with_name("assets")),
@@ -101,6 +102,8 @@ def create_app(serving: Path, *, poll_seconds: float = 15.0) -> dash.Dash:
             {"name": "referrer", "content": "same-origin"},
         ],
     )
+    guard = Guard(app.server, serving.parent, secret=secret, language=request_language, quiet=shell.asked_by_page)
+    store = SnapshotStore(serving, viewer=guard.viewer, note=guard.note)
     app.layout = lambda: shell.layout(store, request_language(), poll_seconds)
     shell.register(app, store)
     _remember_language(app.server)

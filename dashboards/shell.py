@@ -23,7 +23,8 @@ from dash.exceptions import PreventUpdate
 from dashboards import theme
 from dashboards.components import download, filters, states
 from dashboards.components.banner import DataState, status_banner
-from dashboards.data import files, queries
+from dashboards.data import files, queries, small_cells
+from dashboards.data.rights import NotAllowed
 from dashboards.data.snapshot import NoSnapshot, Snapshot, SnapshotStore
 from dashboards.i18n import LANGUAGES, Translator, translator
 from dashboards.pages import PAGES, Page, PageContext, page_at
@@ -47,6 +48,21 @@ _log = logging.getLogger(__name__)
 
 
 # What the callbacks compute, as plain functions
+
+
+def asked_by_page(body: Any) -> bool:
+    """Whether the body of a callback is that of the look for a new snapshot, which the page asks for by itself."""
+    return isinstance(body, dict) and body.get("output") == f"{VERSION}.data"
+
+
+def rights_notice(t: Translator, snapshot: Snapshot) -> list[html.Div]:
+    """What a limited reader is not shown, so that what is missing is not taken for nothing."""
+    viewer = snapshot.viewer
+    if viewer.units is None:
+        return []
+    labels = queries.value_labels(snapshot, "org_unit_id", t.language)
+    units = t("part.and").join(labels.get(unit, unit) for unit in sorted(viewer.units)) or t("rights.no_unit")
+    return [states.notice(t("rights.limited", units=units, least=str(small_cells.LEAST)))]
 
 
 def published_token(store: SnapshotStore) -> str:
@@ -135,8 +151,11 @@ def render(store: SnapshotStore, path: str | None, search: str | None, language:
         result["banner"] = status_banner(t, data_state(snapshot, t), health)
         if page.uses_filters:
             result["notices"] = notices(t, view, queries.filter_choices(snapshot, language))
+        result["notices"] = [*rights_notice(t, snapshot), *result["notices"]]
         result["content"] = page.render(context)
         result["filters"] = page.uses_filters
+    except NotAllowed:
+        result["content"] = states.not_allowed(t)
     except NoSnapshot as error:
         if error.was_published:
             content = states.gone(t)
@@ -168,9 +187,11 @@ def asked_file(
     found = offers.get(key)
     if found is None:
         return None
-    until = queries.last_day(store.current())
+    snapshot = store.current()
+    name = files.file_name(found.title, queries.last_day(snapshot), kind)
     content = files.table_file(found.make(), kind, found.title)
-    return files.file_name(found.title, until, kind), content, files.MEDIA_TYPES[kind]
+    snapshot.note("exported", file=name, page=f"{path or '/'}{search or ''}")
+    return name, content, files.MEDIA_TYPES[kind]
 
 
 def change_view(view: View, control: str, values: Mapping[str, Any], last_day: date) -> View:
@@ -203,6 +224,14 @@ def change_view(view: View, control: str, values: Mapping[str, Any], last_day: d
 # Layout
 
 
+def account(t: Translator, user: str | None) -> list[Any]:
+    """Who is signed in, and the way out."""
+    if user is None:
+        return []
+    out = html.A(t("auth.sign_out"), href=f"/sign-out?lang={t.language}", className="button")
+    return [html.Span(user, className="account", title=t("auth.signed_in_as", user=user)), out]
+
+
 def layout(store: SnapshotStore, language: str, poll_seconds: float) -> dmc.MantineProvider:
     """The document. Called once a load."""
     t = translator(language)
@@ -224,6 +253,7 @@ def layout(store: SnapshotStore, language: str, poll_seconds: float) -> dmc.Mant
             html.Div(
                 [
                     html.Button(t("app.print"), id="print", type="button", n_clicks=0, className="quiet-button"),
+                    *account(t, store.viewer.user),
                     html.Div(id=SWITCH, className="languages", role="group", **{"aria-label": t("app.language")}),
                 ],
                 className="header-end",

@@ -53,6 +53,8 @@ draw_app = typer.Typer(help="Random draws with a recorded seed, and their check.
 app.add_typer(draw_app, name="draw")
 show_app = typer.Typer(help="One thing on one page.", no_args_is_help=True)
 app.add_typer(show_app, name="show")
+user_app = typer.Typer(help="Who may sign in to the dashboards.", no_args_is_help=True)
+app.add_typer(user_app, name="user")
 causes_app = typer.Typer(help="Root causes of complaints.", no_args_is_help=True)
 app.add_typer(causes_app, name="causes")
 
@@ -417,14 +419,127 @@ def serve(
     """Serve the dashboards of the published snapshot."""
     settings = _settings()
     address = f"{host or settings.host}:{port or settings.port}"
-    if (host or settings.host) not in ("127.0.0.1", "localhost", "::1"):
-        err.print("[yellow]There is no sign-in yet: everybody who reaches this address sees everything.[/]")
+    accounts = _accounts(settings)
+    if not accounts.exist():
+        if (host or settings.host) not in ("127.0.0.1", "localhost", "::1"):
+            _fail(
+                f"{host or settings.host} can be reached from elsewhere, and no users are set up. Add one first: csatlas user add NAME --role admin",
+                EXIT_USAGE,
+            )
+        err.print("No users are set up: only this machine is answered, and it sees everything (csatlas user add).")
     out.print(f"dashboards on http://{address} (Ctrl-C ends them)")
     command = [
         sys.executable, "-m", "gunicorn", "--bind", address, "--workers", str(settings.workers), "--threads", "4",
         "--no-control-socket", "--access-logfile", "/dev/null", "--timeout", "60", "dashboards.wsgi:make_server()",
     ]  # fmt: skip
     os.execve(sys.executable, command, {**os.environ, "CSATLAS_HOME": str(settings.home)})
+
+
+def _accounts(settings: Settings) -> Any:
+    from dashboards.accounts import Accounts
+
+    return Accounts(settings.home)
+
+
+def _new_password() -> str:
+    """A password from the terminal, asked for twice, or the first line of the standard input."""
+    if sys.stdin.isatty():
+        return str(typer.prompt("Password", hide_input=True, confirmation_prompt=True))
+    return sys.stdin.readline().rstrip("\r\n")
+
+
+@user_app.command("add")
+def add_user(
+    name: Annotated[str, typer.Argument(help="Name to sign in with.")],
+    role: Annotated[str, typer.Option(help="executive, analyst, scheduler or admin.")],
+    unit: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Organisation unit whose rows may be seen, with all below it (repeatable); default: every unit."
+        ),
+    ] = None,
+    masked: Annotated[
+        bool,
+        typer.Option(
+            "--masked", help="Without personal data, whatever the role; executives and schedulers never see it."
+        ),
+    ] = False,
+) -> None:
+    """Add a user; the password is asked for, or read from the standard input."""
+    from dashboards.accounts import AccountError
+    from dashboards.data.rights import PERSONAL_ROLES
+    from dashboards.data.snapshot import NoSnapshot, SnapshotStore
+
+    settings = _settings()
+    units = tuple(dict.fromkeys(unit)) if unit else None
+    if units:
+        store = SnapshotStore(settings.serving)
+        try:
+            known = {row["org_unit_id"] for row in store.current().rows("select org_unit_id from dim_org_units")}
+        except NoSnapshot as error:
+            _fail(f"the units cannot be checked: {error}", EXIT_NOT_READY)
+        finally:
+            store.close()
+        missing = [one for one in units if one not in known]
+        if missing:
+            _fail(f"there is no organisation unit {', '.join(missing)}.", EXIT_USAGE)
+    try:
+        _accounts(settings).add(
+            name, _new_password(), role=role, units=units, personal=role in PERSONAL_ROLES and not masked
+        )
+    except AccountError as error:
+        _fail(error, EXIT_USAGE)
+    out.print(f"user {name} added: {role}, {'units ' + ', '.join(units) if units else 'every unit'}")
+
+
+@user_app.command("list")
+def list_users(as_json: Annotated[bool, typer.Option("--json", help="For a machine.")] = False) -> None:
+    """List the users with their roles and units."""
+    from dashboards.accounts import AccountError
+
+    try:
+        accounts = _accounts(_settings()).all()
+    except AccountError as error:
+        _fail(error, EXIT_USAGE)
+    rows = [
+        {
+            "user": one.name,
+            "role": one.role,
+            "units": ", ".join(one.units) if one.units is not None else "all",
+            "personal": one.personal,
+        }
+        for one in accounts.values()
+    ]
+    if as_json:
+        _print_json(rows)
+    elif rows:
+        _print_table(rows)
+    else:
+        out.print("no users")
+
+
+@user_app.command("remove")
+def remove_user(name: Annotated[str, typer.Argument(help="Name of the user.")]) -> None:
+    """Remove a user; open sessions end. Without the last one nobody can sign in."""
+    from dashboards.accounts import AccountError
+
+    try:
+        _accounts(_settings()).remove(name)
+    except AccountError as error:
+        _fail(error, EXIT_USAGE)
+    out.print(f"user {name} removed")
+
+
+@user_app.command("password")
+def change_password(name: Annotated[str, typer.Argument(help="Name of the user.")]) -> None:
+    """Set another password; open sessions end, and so does a lock."""
+    from dashboards.accounts import AccountError
+
+    try:
+        _accounts(_settings()).set_password(name, _new_password())
+    except AccountError as error:
+        _fail(error, EXIT_USAGE)
+    out.print(f"password of {name} changed")
 
 
 @app.command()

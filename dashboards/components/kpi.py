@@ -44,6 +44,7 @@ class Kpi:
     href: str | None = None
     note: str | None = None
     rows_href: str | None = None
+    is_hidden: bool = False
 
 
 def kpi_card(t: Translator, kpi: Kpi) -> html.Article:
@@ -85,7 +86,10 @@ def explanation(t: Translator, kpi: Kpi) -> list[str]:
 def _value(t: Translator, kpi: Kpi, small: bool) -> Any:
     if kpi.value is None:
         # A base of zero has no value; a dash and the reason stand in its place.
-        shown: list[Any] = [EMPTY, html.Span(t("kpi.no_contacts"), className="kpi-empty-reason")]
+        shown: list[Any] = [
+            EMPTY,
+            html.Span(t("rights.hidden" if kpi.is_hidden else "kpi.no_contacts"), className="kpi-empty-reason"),
+        ]
     else:
         shown = [format_value(t, kpi.value, kpi.unit)]
     return dmc.Tooltip(

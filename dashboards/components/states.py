@@ -72,6 +72,11 @@ def not_found(t: Translator, path: str, home: str) -> html.Section:
     )
 
 
+def not_allowed(t: Translator) -> html.Section:
+    """The reader's rights do not reach."""
+    return _state(t("state.not_allowed.title"), html.P(t("state.not_allowed.text")), mark="⊘")
+
+
 def empty(t: Translator, text: str) -> html.Div:
     """A part of a page has nothing to show."""
     return html.Div([html.Strong(t("state.empty.title")), html.P(text)], className="empty", role="status")

@@ -189,7 +189,9 @@ def find_customer(snapshot: Snapshot, wanted: str) -> str:
 
     Raises:
         CustomerError: nobody or several are meant.
+        NotAllowed: the viewer has no right to personal data.
     """
+    snapshot.viewer.require_personal()
     text = wanted.strip()
     source, colon, customer_id = text.partition(":")
     if colon:
@@ -328,7 +330,9 @@ def customer_file(
 
     Raises:
         CustomerError: no such key, or an unknown part.
+        NotAllowed: the viewer has no right to personal data.
     """
+    snapshot.viewer.require_personal()
     unknown = sorted(set(parts or ()) - {part.name for part in PARTS})
     if unknown:
         raise CustomerError(
@@ -338,6 +342,7 @@ def customer_file(
     profiles = _rows(snapshot, "select * from dim_customers where customer_key = $key", key=key)
     if not profiles:
         raise CustomerError(f"no customer has the key {key}.", "unknown_key")
+    snapshot.note("customer opened", customer_key=key)
     (facts,) = snapshot.rows("select coalesce(data_until, cast(built_at as date)) as as_of from meta.snapshot")
     there = _tables(snapshot)
     entries, total = customer_entries(snapshot, key, limit=limit, since=since, parts=parts)

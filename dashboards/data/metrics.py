@@ -18,7 +18,7 @@ from typing import Any
 
 import polars as pl
 
-from dashboards.data import expressions, intervals
+from dashboards.data import expressions, intervals, small_cells
 from dashboards.data.snapshot import Snapshot
 
 GRAINS = ("day", "week", "month", "quarter", "year")
@@ -136,6 +136,7 @@ class MetricValue:
     Attributes:
         n: size of the base: the denominator of a ratio (with the interval `ratio` its rows, of a weighted one the effective sample
             size), the observations of a percentile, the count of a count.
+        is_hidden: too little is behind it to be told to the viewer (small_cells).
     """
 
     name: str
@@ -146,6 +147,7 @@ class MetricValue:
     high: float | None
     n: float
     is_small_base: bool
+    is_hidden: bool = False
 
 
 def narrowed(metric: Metric, filters: Filters) -> tuple[Filters, tuple[str, ...]]:
@@ -459,13 +461,89 @@ def _derived(metric: Metric, inputs: Mapping[str, MetricValue | None]) -> Metric
 _Answer = dict[tuple[Any, ...], MetricValue]
 
 
+_HIDDEN: dict[str, Any] = {
+    "value": None,
+    "numerator": None,
+    "denominator": None,
+    "low": None,
+    "high": None,
+    "n": 0.0,
+    "is_small_base": True,
+    "is_hidden": True,
+}
+
+
 def _answer(
+    snapshot: Snapshot, metrics: Mapping[str, Metric], metric: Metric, filters: Filters, split: Split
+) -> _Answer:
+    """Values of a metric by the columns of the split, in their order; a limited viewer is not told small cells."""
+    found = _computed(snapshot, metrics, metric, filters, split)
+    if not snapshot.viewer.is_limited:
+        return found
+    bases = _bases(snapshot, metrics, metric, filters, split, found)
+    # What a narrower slice leaves out must not be told by the difference to the wider one.
+    too_near: set[tuple[Any, ...]] = set()
+    for dimension in _narrowing(filters):
+        wider = filters.without(dimension)
+        around = _bases(snapshot, metrics, metric, wider, split, _computed(snapshot, metrics, metric, wider, split))
+        too_near |= {key for key, base in bases.items() if small_cells.is_small(around.get(key, base) - base)}
+    hidden = small_cells.hidden_cells(bases, frozenset(too_near))
+    return {key: replace(one, **_HIDDEN) if key in hidden else one for key, one in found.items()}
+
+
+def _narrowing(filters: Filters) -> list[str]:
+    own = {
+        "org_unit_id": filters.units,
+        "channel": filters.channels,
+        "product_line": filters.product_lines,
+        "customer_kind": filters.customer_kinds,
+        **filters.where,
+    }
+    return [name for name, values in own.items() if values]
+
+
+def _bases(
+    snapshot: Snapshot, metrics: Mapping[str, Metric], metric: Metric, filters: Filters, split: Split, found: _Answer
+) -> dict[tuple[Any, ...], float]:
+    """How many rows or people are behind each cell: its n, or counted rows where n is an amount."""
+    if metric.type == "derived":
+        inputs = [
+            _bases(
+                snapshot,
+                metrics,
+                metrics[of],
+                filters,
+                split,
+                _computed(snapshot, metrics, metrics[of], filters, split),
+            )
+            for of in metric.inputs.values()
+        ]
+        return {key: min(base.get(key, 0.0) for base in inputs) for key in found}
+    n_counts = metric.unit == "count" if metric.type in ("count", "stock") else metric.interval != "none"
+    if metric.type in ("percentile", "distinct") or n_counts:
+        return {key: one.n for key, one in found.items()}
+    bases: list[dict[tuple[Any, ...], float]] = []
+    for part in {(part.model, part.clock): part for part in metric.parts if part.ignores is None}.values():
+        clock = f'"{part.clock}"'
+        where, values = _conditions(part, filters, clock)
+        days = f"count(distinct {clock})" if part.kind == "stock" else "1"
+        rows = snapshot.rows(
+            f'select {split.head(clock)}count(*) / {days} as base from main."{part.model}"{where}{split.group_by}',
+            values,
+        )
+        bases.append({tuple(row[name] for name in split.columns): row["base"] or 0.0 for row in rows})
+    return {key: min((base.get(key, 0.0) for base in bases), default=0.0) for key in found}
+
+
+def _computed(
     snapshot: Snapshot, metrics: Mapping[str, Metric], metric: Metric, filters: Filters, split: Split
 ) -> _Answer:
     """Values of a metric by the columns of the split, in their order."""
     _check_dimensions(metric, [*split.by, *filters.where])
     if metric.type == "derived":
-        answers = {name: _answer(snapshot, metrics, metrics[of], filters, split) for name, of in metric.inputs.items()}
+        answers = {
+            name: _computed(snapshot, metrics, metrics[of], filters, split) for name, of in metric.inputs.items()
+        }
         keys = {key for answer in answers.values() for key in answer}
         found = {key: _derived(metric, {name: answer.get(key) for name, answer in answers.items()}) for key in keys}
     else:
@@ -568,11 +646,15 @@ def weekday_frame(snapshot: Snapshot, name: str, by: str, filters: Filters | Non
         values,
     )
     stated = _has_interval(metric, filters, Split((by,)))
+    cells = {(row["weekday"], row[by]): _judge(metric, row, stated) for row in rows}
+    hidden: set[tuple[Any, ...]] = set()
+    if snapshot.viewer.is_limited:
+        hidden = small_cells.hidden_cells({key: one.n for key, one in cells.items()})
     records = []
-    for row in rows:
-        judged = _judge(metric, row, stated)
+    for (weekday, value), one in cells.items():
+        judged = replace(one, **_HIDDEN) if (weekday, value) in hidden else one
         records.append(
-            {"weekday": row["weekday"], by: row[by], "value": judged.value, "numerator": judged.numerator, "denominator": judged.denominator,
+            {"weekday": weekday, by: value, "value": judged.value, "numerator": judged.numerator, "denominator": judged.denominator,
              "low": judged.low, "high": judged.high, "n": judged.n, "is_small_base": judged.is_small_base}
         )  # fmt: skip
     numbers = dict.fromkeys(("value", "numerator", "denominator", "low", "high", "n"), pl.Float64)

@@ -87,7 +87,9 @@ def query_sql(snapshot: Snapshot, sql: str, *, max_rows: int = 10_000, timeout: 
 
     Raises:
         QueryError: not one SELECT, wrong, or too slow.
+        NotAllowed: the viewer has no right to free questions.
     """
+    snapshot.viewer.require_sql()
     _check(sql)
     cursor = snapshot.cursor()
     try:
@@ -101,7 +103,7 @@ def query_apart(
 ) -> pl.DataFrame:
     """Answer one SELECT in a database of its own, so that it takes neither the memory nor the threads that pages are drawn with.
 
-    The query sees every row of the snapshot: whoever may see only some of them must not be let in here.
+    The query sees every row of the snapshot, so only a viewer who may see all of them is let in.
 
     Args:
         max_rows: rows returned at most; more are cut off.
@@ -110,7 +112,9 @@ def query_apart(
 
     Raises:
         QueryError: not one SELECT, too long, wrong, too slow, too large, or `AT_ONCE` others are running.
+        NotAllowed: the viewer has no right to free questions.
     """
+    snapshot.viewer.require_sql()
     if len(sql) > LONGEST_SQL:
         raise QueryError(f"The query is longer than {LONGEST_SQL} characters.", "refused")
     _check(sql)

@@ -21,6 +21,7 @@ from dashboards.components.values import format_value
 from dashboards.data import files, queries
 from dashboards.data.metrics import GRAINS
 from dashboards.data.queries import MetricInfo
+from dashboards.data.rights import NotAllowed
 from dashboards.data.snapshot import NoSnapshot, Snapshot, SnapshotStore
 from dashboards.data.sql import QueryError, query_apart
 from dashboards.figures.slices import Slice, figure_height, slices_figure
@@ -80,7 +81,7 @@ def render(context: PageContext) -> html.Div:
             *notices,
             _choices(context, list(metrics.values()), metric, by, grain),
             *answer(context, metric, by, None if grain == NO_GRAIN else grain),
-            _sql_box(t),
+            *([_sql_box(t)] if context.snapshot.viewer.may_ask_sql else []),
         ]
     )
 
@@ -375,7 +376,7 @@ def register(app: dash.Dash, store: SnapshotStore) -> None:
             raise PreventUpdate
         try:
             return sql_answer(store.current(), translator(language), sql)
-        except NoSnapshot:
+        except (NoSnapshot, NotAllowed):
             raise PreventUpdate from None
 
     @app.callback(
@@ -397,11 +398,12 @@ def register(app: dash.Dash, store: SnapshotStore) -> None:
         try:
             snapshot = store.current()
             frame = query_apart(snapshot, str(sql), max_rows=SQL_FILE_ROWS, timeout=SQL_SECONDS)
-        except NoSnapshot:
+        except (NoSnapshot, NotAllowed):
             raise PreventUpdate from None
         except QueryError as error:
             return dash.no_update, [_refusal(t, error)]
         name = files.file_name(t("sql.file"), queries.last_day(snapshot), asked)
+        snapshot.note("exported", file=name, query=str(sql))
         content = files.table_file(frame, asked, t("sql.file"))
         return dict(dcc.send_bytes(content, name, type=files.MEDIA_TYPES[asked])), dash.no_update
 

@@ -118,6 +118,7 @@ def kpis(context: PageContext, metrics: Sequence[MetricInfo], courses_by: str | 
                 high=value.high,
                 n=value.n,
                 is_small_base=value.is_small_base,
+                is_hidden=value.is_hidden,
                 minimum_base=metric.minimum_base,
                 target=metric.target,
                 is_count=metric.is_count or metric.type == "stock",
