@@ -11,9 +11,13 @@ from dataclasses import asdict, dataclass, replace
 from statistics import NormalDist
 from typing import Any
 
+from dashboards.components.values import format_value
 from dashboards.data import intervals
+from dashboards.data.customers import Words
 from dashboards.data.metrics import Filters, MetricValue, metric_frame, metric_values, rows_behind
+from dashboards.data.queries import MetricInfo
 from dashboards.data.snapshot import Snapshot
+from dashboards.i18n import Translator
 
 Rows = list[dict[str, Any]]
 
@@ -282,3 +286,84 @@ def profile(snapshot: Snapshot, code: str, filters: Filters, *, grain: str = "mo
         "cases": cause_cases(snapshot, codes, filters, cases),
         "actions": [action for action in improvement_actions(snapshot) if action["root_cause"] in codes],
     }
+
+
+def profile_lines(
+    found: Mapping[str, Any], metrics: Mapping[str, MetricInfo], words: Words, t: Translator, period: str
+) -> list[str]:
+    """A profile in lines of plain text, in the reader's language."""
+    code, line = found["root_cause"], found["cause"]
+    said = [f"{t('causes.show.profile', name=words('root_cause', code))} · {period}"]
+    facts = [t("causes.show.code", code=code)]
+    if line is not None:
+        facts.append(t("causes.owner", owner=words("owner", line["owner"])))
+        if line["cause_type"]:
+            facts.append(t("causes.type", type=words("cause_type", line["cause_type"])))
+        if line["resolution_codes"]:
+            facts.append(t("causes.codes", codes=line["resolution_codes"].replace(";", ", ")))
+    said.append(" · ".join(facts))
+    if len(found["path"]) > 1:
+        said.append(t("causes.show.place", path=" > ".join(words("root_cause", one) for one in found["path"])))
+    if found["below"]:
+        named = t("customer.and").join(words("root_cause", one) for one in found["below"])
+        said.append(t("causes.show.covers", names=named))
+    if line is not None:
+        example = line["example_zh"] if t.language == "zh" else line["example_en"]
+        said += [example] if example else []
+    said += ["", t("causes.show.costs")]
+    for name, metric in metrics.items():
+        mine, all_of = found["costs"][name], found["all"][name]
+        text = f"  {metric.label(t)}: {format_value(t, mine.value, metric.unit)}"
+        if mine.low is not None and mine.high is not None:
+            low, high = (format_value(t, bound, metric.unit) for bound in (mine.low, mine.high))
+            text += f" ({t('kpi.interval', low=low, high=high)}, n {t.integer(mine.n)})"
+        if metric.type == "count" and mine.value is not None and all_of.value:
+            text += f" · {t('causes.show.of_all', share=t.percent(mine.value / all_of.value))}"
+        elif metric.type != "count":
+            text += f" · {t('causes.all')}: {format_value(t, all_of.value, metric.unit)}"
+        said.append(text)
+    course = [f"{row['metric_time']:%Y-%m} {t.integer(row['value'] or 0)}" for row in found["course"]]
+    said += [
+        "",
+        t("causes.show.trend"),
+        f"  {' · '.join(course) or t('causes.show.nothing')}",
+        "",
+        t("causes.show.slices"),
+    ]
+    slices = [
+        t(
+            "causes.show.slice", dimension=t(f"dimension.{by}"), value=words(by, one.value), ratio=t.number(one.ratio, 2),
+            low=t.number(one.low, 2), high=t.number(one.high, 2),
+        )
+        for by, ones in found["slices"].items()
+        for one in ones
+    ]  # fmt: skip
+    said += [f"  {text}" for text in slices or [t("causes.show.nothing")]]
+    said += ["", t("causes.words")]
+    for language in sorted({row["text_language"] for row in found["words"]}):
+        own = [row["word"] for row in found["words"] if row["text_language"] == language]
+        said.append(f"  {words('text_language', language)}: {' · '.join(own)}")
+    said += [] if found["words"] else [f"  {t('causes.show.nothing')}"]
+    said += ["", t("causes.show.cases")]
+    for case in found["cases"]:
+        parts = [case["opened_on"].isoformat(), case["complaint_id"]]
+        named = (
+            ("symptom", "topic"),
+            ("product_line", "product_line"),
+            ("channel", "channel"),
+            ("org_unit_id", "org_unit_id"),
+        )
+        parts += [words(dimension, case[name]) for name, dimension in named if case[name]]
+        said.append(f"  {' · '.join(parts)}")
+    said += [] if found["cases"] else [f"  {t('causes.show.nothing')}"]
+    said += ["", t("causes.show.actions")]
+    for action in found["actions"]:
+        effect = words("verdict", action["verdict"])
+        if action["rate_ratio"] is not None:
+            bounds = t("kpi.interval", low=t.number(action["ratio_low"], 2), high=t.number(action["ratio_high"], 2))
+            effect += f" {t.number(action['rate_ratio'], 2)} ({bounds})"
+        said.append(
+            f"  {action['improvement_action_id']} {action['problem']} · {words('phase', action['phase'])} · {effect}"
+        )
+    said += [] if found["actions"] else [f"  {t('causes.show.nothing')}"]
+    return said
