@@ -102,7 +102,7 @@ def _pareto(context: PageContext, name: str, by: str) -> html.Div:
     (metric,) = queries.known_metrics(context.snapshot, [name])
     filters, unknown = metric.narrowed(context.filters(context.span))
     frame = queries.metric_slices(context.snapshot, name, [by], filters).filter(pl.col("value") > 0)
-    title = t("part.by", name=metric.label(t), dimension=parts.dimension_name(t, by))
+    title = t("part.by", name=t(f"causes.by_{name}"), dimension=parts.dimension_name(t, by))
     if not frame.height:
         return parts.empty_panel(t, "pareto-chart", title, t("kpi.no_contacts"))
     labels = queries.value_labels(context.snapshot, by, t.language)
@@ -161,7 +161,7 @@ def _tree(context: PageContext) -> html.Div:
         ]
     )
     table = html.Table([html.Thead(head), html.Tbody(body)], className="plain-table plain-table-numbers")
-    return html.Div(html.Div(table, className="table-scroll", tabIndex=0), className="panel")
+    return html.Div(html.Div(table, className="table-scroll table-whole", tabIndex=0), className="panel")
 
 
 # One cause
@@ -187,7 +187,7 @@ def _cause(context: PageContext) -> list[Any]:
         context,
         "cause",
         t("causes.cause"),
-        [(one, labels.get(one, one)) for one in known if one == code or "." in one],
+        [(one, labels.get(one, one)) for one in known if one == code or len(causes.subtree(tree, one)) == 1],
         code,
     )
     return [
@@ -349,7 +349,7 @@ def _cases(context: PageContext, codes: Sequence[str]) -> html.Div:
     ]
     numbers = ("repeat_contacts", "handling_cost", "fee_at_risk")
     columns = [
-        Column(name, t(f"causes.column.{name}"), "number" if name in numbers else "text", pinned=False) for name in causes.CASE_COLUMNS
+        Column(name, t(f"causes.column.{name}"), "number" if name in numbers else "text", width=200 if name == "complaint_id" else None) for name in causes.CASE_COLUMNS
     ]  # fmt: skip
     return data_grid(t, "cause-cases", columns, shown, label=t("causes.cases"), height_rows=8)
 
