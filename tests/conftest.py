@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,17 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 from orchestration.settings import PROJECT_ROOT, Settings
+from orchestration.sources.declarations import load_declarations
+from orchestration.sources.files import load_inbox
+from tests import parsed
 
-_TOGETHER = {"acceptance", "e2e"}
-"""Folders whose tests share a home that is dear to make: one worker runs them all."""
+_TOGETHER = {
+    "tests/acceptance": "the public data",
+    "tests/e2e": "the server",
+    "tests/demo/test_control_truth.py": "the default company",
+    "tests/demo/test_risk_against_truth.py": "the default company",
+}
+"""Folders and files whose tests share a home that is dear to make: one worker runs them all."""
 
 CSATLAS = Path(sys.executable).with_name("csatlas")
 LAST_DAY = "2026-09-30"
@@ -28,8 +37,7 @@ class _ByHome(LoadScopeScheduling):  # type: ignore[misc]
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.split("::")[0]
-        folder = Path(file).parent.name
-        return folder if folder in _TOGETHER else file
+        return _TOGETHER.get(file) or _TOGETHER.get(str(Path(file).parent)) or file
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
@@ -57,13 +65,40 @@ def refreshed(home: Path, *arguments: str) -> dict[str, Any]:
     return record
 
 
+def company(home: Path, *options: str, read: Sequence[str]) -> Path:
+    """A home with a company of the generator, loaded, and built as far as some models; not published.
+
+    Args:
+        options: of `csatlas demo`.
+        read: models that are looked at; those they follow from are built too, without their tests.
+    """
+    settings = Settings(home=home)
+    parsed.lend(settings)
+    made = csatlas(home, "demo", *options)
+    assert made.returncode == 0, made.stdout + made.stderr
+    parsed.keep(settings)
+    load_inbox(settings, load_declarations(), "load-1")
+    asked = [f"+{name}" for name in read]
+    built = csatlas(home, "dbt", "build", "--select", *asked, "--exclude-resource-type", "test")
+    assert built.returncode == 0, built.stdout[-4000:]
+    return home
+
+
 @pytest.fixture(scope="session")
 def demo_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A company of 250 customers and 3 months, loaded, built and published."""
-    home = tmp_path_factory.mktemp("demo") / "home"
-    made = csatlas(home, "demo", "--customers", "250", "--months", "3", "--until", LAST_DAY)
-    assert made.returncode == 0, made.stdout + made.stderr
-    refreshed(home)
+    """A company of 250 customers and 3 months, loaded, built and published; the workers of a run share it."""
+    own = tmp_path_factory.getbasetemp()
+    home = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "demo" / "home"
+    home.parent.mkdir(exist_ok=True)
+    with home.with_name("lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not home.with_name("ready").exists():
+            shutil.rmtree(home, ignore_errors=True)
+            made = csatlas(home, "demo", "--customers", "250", "--months", "3", "--until", LAST_DAY)
+            assert made.returncode == 0, made.stdout + made.stderr
+            refreshed(home)
+            home.with_name("ready").touch()
+    parsed.keep(Settings(home=home))
     return home
 
 

@@ -25,7 +25,7 @@ import numpy as np
 import polars as pl
 
 MODEL_VERSION = "survival-1"
-STRATA = ("customer_kind", "province", "complaint_history")
+STRATA = ("customer_kind", "province", "complaint_history", "customer_tier")
 """Properties by which customers as a whole are split; product lines are curves of their own."""
 ALL = "all"
 DAYS_PER_MONTH = 30.4375
@@ -142,7 +142,7 @@ def median_days(curve: pl.DataFrame, column: str = "survival") -> int | None:
 
 
 def survival_curves(spells: pl.DataFrame, *, as_of: date | None, least: int) -> pl.DataFrame:
-    """Curves of all customers, of each product line and of each kind, province and complaint history of customers.
+    """Curves of all customers, of each product line and of each kind, province, complaint history and tier of customers.
 
     Args:
         spells: `ftr_survival_spells`.
@@ -190,7 +190,7 @@ def churn_hazards(
     properties: Sequence[str] = STRATA,
     significance: float = 0.01,
 ) -> pl.DataFrame:
-    """Hazard ratios of leaving by kind of customer, province and complaint history together (Cox, age as the clock, late entry, Efron's ties).
+    """Hazard ratios of leaving by kind of customer, province, complaint history and tier together (Cox, age as the clock, late entry, Efron's ties).
 
     Ages are cut into months, so that millions of lives are some thousand rows. That a ratio is the same at all ages is checked by a second fit in which each level may
     have another ratio from the middle of the departures on (a cut of the life at that age; Schoenfeld residuals are not defined by lifelines for late entry).

@@ -11,6 +11,8 @@ import pytest
 
 from tests.warehouse.shop_project import make_shop_project, opened
 
+READ = ("fct_customer_value", "fct_value_parameters")
+
 pytestmark = pytest.mark.slow
 
 CALIBRATION = "19970930"
@@ -28,7 +30,7 @@ def marts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyC
     kept = [line for line in lines if line.strip() and line.split()[2] <= CALIBRATION]
     project.deliver("CDNOW_sample.txt", "\n".join(kept) + "\n", source="cdnow")
     project.load("load-1")
-    project.build(full=True)
+    project.build(*READ, full=True)
     with opened(project) as connection:
         yield connection
 

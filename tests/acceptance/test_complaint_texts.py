@@ -16,6 +16,8 @@ import pytest
 
 from tests.warehouse.shop_project import make_shop_project, opened
 
+READ = ("fct_complaints", "int_complaint_signs")
+
 pytestmark = pytest.mark.real_data
 
 MADE = "2026-03-02 01:00:00Z"
@@ -47,7 +49,7 @@ def marts(texts: pl.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> Iter
     )
     project.deliver("tickets_20260302.csv", out.getvalue())
     project.load("load-1")
-    project.build(full=True)
+    project.build(*READ, full=True)
     with opened(project) as connection:
         yield connection
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import string
+from functools import cache
 
 import pytest
 import yaml
@@ -13,6 +14,7 @@ from orchestration.settings import PROJECT_ROOT
 DASHBOARDS = PROJECT_ROOT / "dashboards"
 
 
+@cache
 def flat(language: str) -> dict[str, str]:
     def walk(tree: object, path: str) -> dict[str, str]:
         if isinstance(tree, dict):

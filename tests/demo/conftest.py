@@ -13,6 +13,7 @@ import pytest
 
 from orchestration.demo import GeneratedCompany, generate
 from orchestration.demo.delivery import SHAPES
+from tests.conftest import company as at_home
 
 END = date(2026, 4, 12)
 OPTIONS: dict[str, Any] = {"seed": 7, "customers": 900, "months": 9}
@@ -73,3 +74,10 @@ def clean_company(tmp_path_factory: pytest.TempPathFactory) -> Company:
     """The same company without planted damage."""
     made = generate(tmp_path_factory.mktemp("clean") / "inbox", end=END, dirty=False, **OPTIONS)
     return Company(made, json.loads(made.truth_path.read_text(encoding="utf-8")))
+
+
+@pytest.fixture(scope="session")
+def default_company(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The home of the company that `make run` shows, built as far as its alerts and its risks."""
+    read = ("fct_alerts", "fct_control_points", "fct_customer_risk", "fct_risk_card", "fct_risk_features", "score_risk_backtest", "dim_customer_links", "value_labels")  # fmt: skip
+    return at_home(tmp_path_factory.mktemp("default") / "home", "--until", "2026-11-26", read=read)

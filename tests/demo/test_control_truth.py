@@ -14,18 +14,13 @@ import pytest
 from scipy import stats
 
 from orchestration.settings import Settings
-from tests.conftest import csatlas, refreshed
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    found = tmp_path_factory.mktemp("control") / "home"
-    made = csatlas(found, "demo", "--until", "2026-11-26")
-    assert made.returncode == 0, made.stdout + made.stderr
-    refreshed(found)
-    return found
+def home(default_company: Path) -> Path:
+    return default_company
 
 
 @pytest.fixture(scope="module")

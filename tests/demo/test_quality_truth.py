@@ -13,20 +13,17 @@ from typing import Any
 import duckdb
 import pytest
 
-from tests.conftest import csatlas, refreshed
+from tests.conftest import company
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    found = tmp_path_factory.mktemp("trained") / "home"
-    made = csatlas(
-        found, "demo", "--customers", "1200", "--calls", "64000", "--tickets", "6000", "--months", "8", "--until", "2026-09-30", "--clean",
-    )  # fmt: skip
-    assert made.returncode == 0, made.stdout + made.stderr
-    refreshed(found)
-    return found
+    options = ("--customers", "1200", "--calls", "64000", "--tickets", "6000", "--months", "8", "--until", "2026-09-30", "--clean")  # fmt: skip
+    return company(
+        tmp_path_factory.mktemp("trained") / "home", *options, read=("fct_reviewer_agreement", "fct_training_effects")
+    )
 
 
 @pytest.fixture(scope="module")
@@ -36,17 +33,20 @@ def truth(home: Path) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def snapshot(home: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    with duckdb.connect(str((home / "serving" / "current").resolve()), read_only=True) as connection:
+def marts(home: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    with duckdb.connect(":memory:") as connection:
+        connection.execute(f"attach '{home / 'raw.duckdb'}' as raw (read_only)")
+        connection.execute(f"attach '{home / 'warehouse.duckdb'}' as warehouse (read_only)")
+        connection.execute("use warehouse.marts")
         yield connection
 
 
 def test_the_interval_of_each_training_covers_its_true_effect(
-    snapshot: duckdb.DuckDBPyConnection, truth: dict[str, Any]
+    marts: duckdb.DuckDBPyConnection, truth: dict[str, Any]
 ) -> None:
     assert len(truth["trainings"]) == 2
     for training in truth["trainings"]:
-        row = snapshot.execute(
+        row = marts.execute(
             "select effect_low, effect_high, adjusted_low, adjusted_high, agents_trained, is_final, is_target_item from fct_training_effects"
             " where improvement_action_id = ? and item = ?",
             [training["action_no"], training["item"]],
@@ -61,9 +61,9 @@ def test_the_interval_of_each_training_covers_its_true_effect(
 
 
 def test_the_differences_of_reviewers_are_those_of_their_leniency(
-    snapshot: duckdb.DuckDBPyConnection, truth: dict[str, Any]
+    marts: duckdb.DuckDBPyConnection, truth: dict[str, Any]
 ) -> None:
-    rows = snapshot.execute(
+    rows = marts.execute(
         "select reviewer_1, reviewer_2, sum(mean_difference * contacts) / sum(contacts), sum(contacts) from fct_reviewer_agreement"
         " where item = 'all' and statistic = 'ac1' and period = 'year' and reviewer_1 <> 'all' group by all"
     ).fetchall()
@@ -78,9 +78,9 @@ def test_the_differences_of_reviewers_are_those_of_their_leniency(
     assert missed == 0
 
 
-def test_agreement_is_fair_and_not_perfect(snapshot: duckdb.DuckDBPyConnection) -> None:
+def test_agreement_is_fair_and_not_perfect(marts: duckdb.DuckDBPyConnection) -> None:
     found = dict(
-        snapshot.execute(
+        marts.execute(
             "select statistic, value from fct_reviewer_agreement where reviewer_1 = 'all' and item = 'all' and period = 'year'"
         ).fetchall()
     )

@@ -19,7 +19,6 @@ from orchestration.demo.people import ENTERPRISE
 from orchestration.demo.plan import Plan
 from orchestration.demo.world import World
 from orchestration.modelling.risk import auc, risk_backtest
-from tests.conftest import csatlas, refreshed
 
 pytestmark = pytest.mark.slow
 
@@ -30,12 +29,8 @@ goal is 0.02; what stands here keeps the model from getting worse."""
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    found = tmp_path_factory.mktemp("risk") / "home"
-    made = csatlas(found, "demo", "--customers", "5000", "--months", "15", "--until", "2026-11-26")
-    assert made.returncode == 0, made.stdout + made.stderr
-    refreshed(found)
-    return found
+def home(default_company: Path) -> Path:
+    return default_company
 
 
 def asked(home: Path, query: str) -> pl.DataFrame:

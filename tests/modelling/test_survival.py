@@ -104,6 +104,7 @@ def _company(n: int = 60_000, seed: int = 3, late: float = 1.0) -> pl.DataFrame:
     kind = rng.choice(["person", "enterprise"], n, p=[0.8, 0.2])
     history = rng.choice(["none", "complained"], n, p=[0.7, 0.3])
     province = rng.choice(["A", "B", "C"], n, p=[0.5, 0.3, 0.2])
+    tier = np.where(rng.random(n) < 0.3, "vip", "ordinary")
     entry = rng.integers(0, 60, n)
     months = np.zeros(n, dtype=int)
     left = np.zeros(n, dtype=bool)
@@ -120,7 +121,7 @@ def _company(n: int = 60_000, seed: int = 3, late: float = 1.0) -> pl.DataFrame:
     return _spells(
         pl.DataFrame(
             {
-                "customer_kind": kind, "province": province, "complaint_history": history,
+                "customer_kind": kind, "province": province, "complaint_history": history, "customer_tier": tier,
                 "entry_days": np.floor(entry * 30.4375 + 1).astype(int), "exit_days": np.floor((entry + months) * 30.4375 - 1).astype(int), "is_left": left,
             }
         )
@@ -136,6 +137,7 @@ def test_hazards_of_a_company_whose_hazards_are_known() -> None:
         (("complaint_history", "complained"), 2.0),
         (("province", "B"), 1.0),
         (("province", "C"), 1.0),
+        (("customer_tier", "vip"), 1.0),
     ):
         row = rows[key]
         assert row["state"] == "estimated" and row["low"] < truth < row["high"] and row["high"] / row["low"] < 1.35, key

@@ -98,6 +98,14 @@ def ignored_by(metrics: Mapping[str, Metric], name: str) -> set[str]:
     return own.union(*(ignored_by(metrics, of) for of in metric.inputs.values()))
 
 
+def by_mart(metrics: Mapping[str, Metric], names: list[str]) -> dict[str, list[str]]:
+    """Metrics by their mart: MetricFlow names a dimension by the entity of a mart, and joins of a hundred marts take it long."""
+    groups: dict[str, list[str]] = {}
+    for name in names:
+        groups.setdefault(metrics[name].model, []).append(name)
+    return groups
+
+
 def ours(
     snapshot: Snapshot, names: list[str], by: tuple[str, ...], grain: str | None, filters: Filters | None = None
 ) -> dict[str, dict[tuple[Any, ...], float | None]]:
@@ -115,7 +123,6 @@ def ours(
         ((), None),
         ((), "day"),
         ((), "week"),
-        ((), "quarter"),
         (("org_unit_id",), None),
         (("customer_kind",), "month"),
         (("product_line", "org_unit_id"), "month"),
@@ -129,11 +136,7 @@ def test_the_two_compilers_agree(snapshot: Snapshot, oracle: Oracle, by: tuple[s
         if set(by) <= set(metric.dimensions) and not ignored_by(metrics, name) & set(by)
     ]
     assert len(names) >= 30
-    # MetricFlow names a dimension by the entity of its mart, so marts are asked one by one when there are dimensions.
-    groups: dict[str, list[str]] = {}
-    for name in names:
-        groups.setdefault(metrics[name].model if by else "all", []).append(name)
-    for model, asked in groups.items():
+    for model, asked in by_mart(metrics, names).items():
         named = ([] if grain is None else [f"metric_time__{grain}"]) + [f"{model}_row__{name}" for name in by]
         theirs = oracle.ask(asked, named)
         for name, values in ours(snapshot, asked, by, grain).items():
@@ -142,16 +145,19 @@ def test_the_two_compilers_agree(snapshot: Snapshot, oracle: Oracle, by: tuple[s
 
 def test_they_agree_over_a_slice_of_time(snapshot: Snapshot, oracle: Oracle) -> None:
     start, end = date(2026, 8, 5), date(2026, 9, 17)
-    names = list(catalogue(snapshot))
-    # By day: MetricFlow widens the slice to whole periods of the grain.
-    theirs = oracle.ask(
-        names,
-        ["metric_time__day"],
-        time_constraint_start=datetime(2026, 8, 5),
-        time_constraint_end=datetime(2026, 9, 17),
-    )
-    mine = ours(snapshot, names, (), "day", Filters(start=start, end=end))
     metrics = catalogue(snapshot)
+    names = list(metrics)
+    # By day: MetricFlow widens the slice to whole periods of the grain.
+    slice_of_time = {
+        "time_constraint_start": datetime(2026, 8, 5),
+        "time_constraint_end": datetime(2026, 9, 17),
+    }
+    theirs = {
+        name: values
+        for asked in by_mart(metrics, names).values()
+        for name, values in oracle.ask(asked, ["metric_time__day"], **slice_of_time).items()
+    }
+    mine = ours(snapshot, names, (), "day", Filters(start=start, end=end))
     for name, values in mine.items():
         assert_equal(metrics[name], values, theirs[name])
     assert sum(len(values) for values in mine.values()) > 10 * len(names)

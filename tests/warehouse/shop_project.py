@@ -9,9 +9,9 @@ import json
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import duckdb
@@ -21,6 +21,7 @@ from orchestration.build_plan import GOOD, BuildPlan
 from orchestration.settings import PROJECT_ROOT, Settings
 from orchestration.sources.declarations import SourceDeclaration, load_declarations
 from orchestration.sources.files import load_inbox
+from tests import parsed
 
 SHOP = Path(__file__).parents[1] / "fixtures" / "shop"
 _IGNORED = shutil.ignore_patterns("target", "logs", "__pycache__")
@@ -65,7 +66,7 @@ class ShopProject:
 
     def copied_to(self, root: Path) -> ShopProject:
         """The project and its home as they are now, for a test that changes them."""
-        shutil.copytree(self.root, root)
+        shutil.copytree(self.root, root, ignore=parsed.IGNORED)
         return ShopProject(root, root / self.home.relative_to(self.root), self.sources)
 
     def add_to_seed(self, name: str, *lines: str) -> None:
@@ -92,20 +93,50 @@ class ShopProject:
 
     def dbt(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run dbt in this project and home; the caller judges the return code."""
-        return subprocess.run(
+        parsed.lend(self.settings)
+        done = subprocess.run(
             [str(warehouse.DBT_EXECUTABLE), "--no-use-colors", *arguments, *warehouse.dbt_flags(self.settings)],
             env=warehouse.dbt_environment(self.settings), capture_output=True, text=True, check=False,
         )  # fmt: skip
+        parsed.keep(self.settings)
+        return done
 
-    def build(self, *, full: bool = False) -> BuildPlan:
-        """Plan and build, as the nightly job does; fail with dbt's words."""
+    def build(self, *wanted: str, full: bool = False) -> BuildPlan:
+        """Plan and build, as the nightly job does; fail with dbt's words.
+
+        Args:
+            wanted: models that the test reads; what they follow from and the tests of all that are built, and nothing else.
+        """
+        parsed.lend(self.settings)
         plan = warehouse.plan_of(self.settings, full=full)
+        parsed.keep(self.settings)
+        if wanted:
+            names = _followed(self.settings, wanted)
+            plan = replace(plan, chosen=tuple(sorted(names if plan.chosen is None else names & set(plan.chosen))))
         log = warehouse.run_build(self.settings, plan, full=full, tell=lambda _: None)
         found = self.settings.dbt_target / "run_results.json"
         assert found.exists(), log.read_text(encoding="utf-8")[-6000:]
         bad = [row for row in json.loads(found.read_text(encoding="utf-8"))["results"] if row["status"] not in GOOD]
         assert not bad, log.read_text(encoding="utf-8")[-6000:]
         return plan
+
+
+def _followed(settings: Settings, wanted: Iterable[str]) -> set[str]:
+    """Names of the wanted models, of all that they follow from, and of the tests that need nothing else."""
+    manifest = json.loads((settings.dbt_target / "manifest.json").read_text(encoding="utf-8"))
+    nodes, parents = manifest["nodes"], manifest["parent_map"]
+    ids = {node["name"]: key for key, node in nodes.items() if node["resource_type"] in {"model", "seed"}}
+    kept: set[str] = set()
+    asked = [ids[name] for name in wanted]
+    while asked:
+        key = asked.pop()
+        if key not in kept:
+            kept.add(key)
+            asked.extend(parents.get(key, []))
+    tests = {
+        key for key, node in nodes.items() if node["resource_type"] == "test" and set(parents.get(key, [])) <= kept
+    }
+    return {nodes[key]["name"] for key in kept | tests if key in nodes}
 
 
 def make_shop_project(root: Path, *sources: str) -> ShopProject:

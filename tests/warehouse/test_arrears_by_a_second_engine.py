@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 
 from orchestration.settings import Settings
-from tests.conftest import csatlas, refreshed
+from tests.conftest import company
 
 pytestmark = pytest.mark.slow
 
@@ -21,13 +21,9 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Few contacts and many customers: enough offers for an effect."""
-    found = tmp_path_factory.mktemp("owing") / "home"
-    made = csatlas(
-        found, "demo", "--customers", "2500", "--calls", "6000", "--tickets", "5000", "--months", "9", "--until", "2026-09-30", "--clean",
-    )  # fmt: skip
-    assert made.returncode == 0, made.stdout + made.stderr
-    refreshed(found)
-    return found
+    read = ("fct_arrears_months", "fct_bill_shocks", "fct_double_charges", "fct_dunning_steps", "fct_keeping_and_winning", "fct_retention_effects", "fct_transactions")  # fmt: skip
+    options = ("--customers", "2500", "--calls", "6000", "--tickets", "5000", "--months", "9", "--until", "2026-09-30", "--clean")  # fmt: skip
+    return company(tmp_path_factory.mktemp("owing") / "home", *options, read=read)
 
 
 @pytest.fixture(scope="module")

@@ -18,6 +18,8 @@ import pytest
 
 from tests.warehouse.shop_project import make_shop_project, opened
 
+READ = ("fct_call_legs", "fct_contact_repeats", "fct_half_hours")
+
 pytestmark = pytest.mark.slow
 
 CALLS, CUSTOMERS, SPAN = 50_000, 6_000, 45 * 86_400
@@ -196,7 +198,7 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
     customers = [f"C{n},C{n},person,139{n:08},c{n}@example.com" for n in range(CUSTOMERS)]
     project.deliver("customers_20260401.csv", "\n".join(["id,name,kind,phone,email", *customers]) + "\n")
     project.load("load-1")
-    project.build(full=True)
+    project.build(*READ, full=True)
     with opened(project) as connection:
         yield Both(calls, {call.name: walk(call) for call in calls}, connection)
 

@@ -14,6 +14,19 @@ import pytest
 from orchestration.demo import generate
 from tests.warehouse.shop_project import ShopProject, make_shop_project, opened
 
+READ = (
+    "fct_churn_events",
+    "fct_customer_months",
+    "fct_retention_months",
+    "fct_subscriptions",
+    "fct_survival_curves",
+    "fct_win_back_candidates",
+    "ftr_contract_spells",
+    "ftr_survival_spells",
+    "score_churn_hazards",
+    "score_survival_curves",
+)
+
 pytestmark = pytest.mark.slow
 
 END = date(2026, 4, 12)
@@ -34,7 +47,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> ShopProject:
         if path.name.startswith(LEFT_OUT):
             path.unlink()
     project.load("load-1")
-    project.build(full=True)
+    project.build(*READ, full=True)
     return project
 
 
@@ -205,3 +218,19 @@ def test_who_is_won_back_is_asked_by_the_type_of_his_departure(marts: duckdb.Duc
         assert tuple(said) == departures.get((key, left), ("unknown", "unknown"))
     known = [row for row in lost if (row[0], row[1]) in departures]
     assert len(known) > 0.7 * len(lost) and {row[2] for row in known} >= set(TYPES)
+
+
+def test_a_life_cut_by_tier_is_as_long_as_before(marts: duckdb.DuckDBPyConnection) -> None:
+    """Days under observation and departures of each product line, from the stretches that are cut and from what they were cut into."""
+    whole = marts.execute(
+        "select product_line, sum(least(left_on, known_until) - began_on + 1 - greatest(observed_from - began_on, 0)) as days,"
+        " count(*) filter (left_on <= known_until) as departures from warehouse.features.ftr_line_stretches"
+        " where least(left_on, known_until) - began_on + 1 > greatest(observed_from - began_on, 0) group by all order by all"
+    ).fetchall()
+    cut = marts.execute(
+        "select product_line, sum(spells * (exit_days - entry_days)) as days, sum(spells) filter (is_left) as departures"
+        " from warehouse.features.ftr_survival_spells where product_line <> 'all' group by all order by all"
+    ).fetchall()
+    assert cut == whole and len(whole) >= 3
+    curves = marts.execute("select distinct stratum from fct_survival_curves where stratum_kind = 'customer_tier'")
+    assert {"not_rated", "vip", "small"} <= {stratum for (stratum,) in curves.fetchall()}

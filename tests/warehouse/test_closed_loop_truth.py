@@ -15,6 +15,8 @@ import pytest
 from orchestration.demo import generate
 from tests.warehouse.shop_project import ShopProject, make_shop_project, opened
 
+READ = ("fct_closed_loop", "fct_loop_effects")
+
 pytestmark = pytest.mark.slow
 
 LEFT_OUT = ("rosters_", "agent_states_")
@@ -40,7 +42,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> ShopProject:
         if path.name.startswith(LEFT_OUT):
             path.unlink()
     project.load("load-1")
-    project.build(full=True)
+    project.build(*READ, full=True)
     return project
 
 

@@ -17,6 +17,24 @@ import pytest
 from orchestration.demo import generate
 from tests.warehouse.shop_project import ShopProject, make_shop_project, opened
 
+READ = (
+    "fct_callbacks",
+    "fct_complaint_contacts",
+    "fct_complaint_rates",
+    "fct_complaints",
+    "fct_contacts",
+    "fct_hard_issues",
+    "fct_hot_issues",
+    "fct_promise_ledger",
+    "fct_subscriptions",
+    "fct_tickets",
+    "int_commitments",
+    "int_complaint_signs",
+    "int_promise_signs",
+    "int_ticket_events",
+    "int_tickets",
+)
+
 pytestmark = pytest.mark.slow
 
 LINKED = timedelta(seconds=259_200)
@@ -44,7 +62,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> ShopProject:
         if path.name.startswith(LEFT_OUT):
             path.unlink()
     project.load("load-1")
-    project.build(full=True)
+    project.build(*READ, full=True)
     return project
 
 

@@ -20,6 +20,22 @@ import pytest
 from orchestration.demo import generate
 from tests.warehouse.shop_project import ShopProject, make_shop_project, opened
 
+READ = (
+    "dim_org_units",
+    "fct_complaint_contacts",
+    "fct_complaint_prevention",
+    "fct_complaint_risk",
+    "fct_complaint_risk_card",
+    "fct_complaints",
+    "fct_improvement_actions",
+    "fct_improvement_effects",
+    "fct_service_recovery",
+    "fct_survey_answers",
+    "ftr_complaint_risk",
+    "ftr_contract_spells",
+    "int_commitments",
+)
+
 pytestmark = pytest.mark.slow
 
 LEFT_OUT = ("rosters_", "agent_states_", "payments_")
@@ -37,7 +53,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> ShopProject:
         if path.name.startswith(LEFT_OUT):
             path.unlink()
     project.load("load-1")
-    project.build(full=True)
+    project.build(*READ, full=True)
     return project
 
 

@@ -17,9 +17,7 @@ import polars as pl
 import pytest
 
 from orchestration.settings import Settings
-from orchestration.sources.declarations import load_declarations
-from orchestration.sources.files import load_inbox
-from tests.conftest import LAST_DAY, csatlas
+from tests.conftest import LAST_DAY, company
 
 pytestmark = pytest.mark.slow
 
@@ -33,16 +31,9 @@ QUARTERS = [
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """1,500 customers over 12 months, whose last day ends a quarter."""
+    read = ("fct_warning_effects", "fct_loyalty_effects", "fct_loyalty_moves", "fct_stated_retention", "fct_loyalty_dwell", "fct_subscriptions", "fct_transactions")  # fmt: skip
     home = tmp_path_factory.mktemp("loyalty_second") / "home"
-    made = csatlas(home, "demo", "--customers", "1500", "--months", "12", "--until", LAST_DAY, "--clean")
-    assert made.returncode == 0, made.stdout + made.stderr
-    load_inbox(Settings(home=home), load_declarations(), "load-1")
-    built = csatlas(
-        home, "dbt", "build", "--select", "+fct_warning_effects", "+fct_loyalty_effects", "+fct_loyalty_moves", "+fct_stated_retention", "+fct_loyalty_dwell", "+fct_subscriptions", "+fct_transactions",
-        "--exclude-resource-type", "test",
-    )  # fmt: skip
-    assert built.returncode == 0, built.stdout[-4000:]
-    return home
+    return company(home, "--customers", "1500", "--months", "12", "--until", LAST_DAY, "--clean", read=read)
 
 
 @pytest.fixture(scope="module")

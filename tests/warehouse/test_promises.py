@@ -19,6 +19,8 @@ import pytest
 
 from tests.warehouse.shop_project import ShopProject, make_shop_project, opened
 
+READ = ("fct_promise_ledger",)
+
 pytestmark = pytest.mark.slow
 
 SENTENCES = pl.read_csv(
@@ -142,7 +144,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> ShopProject:
         source="crm",
     )  # fmt: skip
     project.load("load-1")
-    project.build(full=True)
+    project.build(*READ, full=True)
     return project
 
 

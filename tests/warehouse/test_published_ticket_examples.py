@@ -11,6 +11,8 @@ import pytest
 
 from tests.warehouse.shop_project import ShopProject, make_shop_project, opened
 
+READ = ("dim_agents", "fct_ticket_hand_overs", "fct_tickets")
+
 CUSTOMER, AGENT, COLLEAGUE, BOT, SYSTEM = "9000000001", "7000000012", "7000000013", "7900000001", "-1"
 TICKETS = "id,created_at,updated_at,status,priority,requester_id,assignee_id,via_channel,via_source_from_id,via_source_rel,tags"
 
@@ -66,7 +68,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> ShopProject:
     ]
     project.deliver("rosters_20201002.csv", "\n".join(rosters) + "\n", source="crm")
     project.load("load-1")
-    project.build()
+    project.build(*READ)
     return project
 
 

@@ -17,9 +17,7 @@ import polars as pl
 import pytest
 
 from orchestration.settings import Settings
-from orchestration.sources.declarations import load_declarations
-from orchestration.sources.files import load_inbox
-from tests.conftest import LAST_DAY, csatlas
+from tests.conftest import LAST_DAY, company
 
 pytestmark = pytest.mark.slow
 
@@ -32,24 +30,9 @@ SEEN = [
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """3,000 customers over 12 months, loaded and built as far as the drivers."""
+    read = ("fct_satisfaction_drivers", "fct_importance_performance", "fct_survey_answers")
     home = tmp_path_factory.mktemp("drivers_truth") / "home"
-    made = csatlas(home, "demo", "--customers", "3000", "--months", "12", "--until", LAST_DAY, "--clean")
-    assert made.returncode == 0, made.stdout + made.stderr
-    settings = Settings(home=home)
-    load_inbox(settings, load_declarations(), "load-1")
-    built = csatlas(
-        home,
-        "dbt",
-        "build",
-        "--select",
-        "+fct_satisfaction_drivers",
-        "+fct_importance_performance",
-        "+fct_survey_answers",
-        "--exclude-resource-type",
-        "test",
-    )
-    assert built.returncode == 0, built.stdout[-4000:]
-    return home
+    return company(home, "--customers", "3000", "--months", "12", "--until", LAST_DAY, "--clean", read=read)
 
 
 @pytest.fixture(scope="module")

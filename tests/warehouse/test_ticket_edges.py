@@ -10,6 +10,8 @@ import pytest
 
 from tests.warehouse.shop_project import make_shop_project, opened
 
+READ = ("fct_ticket_hand_overs", "fct_tickets")
+
 pytestmark = pytest.mark.slow
 
 HEADER = "id,customer,kind,status,created,updated,deleted,unit,priority,tier,excluded,solved"
@@ -239,7 +241,7 @@ def marts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyC
     for name, lines in desk.files.items():
         project.deliver(f"ticketlog_{name}.txt", "\n".join(lines) + "\n")
     project.load("load-1")
-    project.build()
+    project.build(*READ)
     with opened(project) as connection:
         yield connection
 

@@ -12,6 +12,8 @@ import pytest
 from orchestration.serving.catalogue import catalogue_rows
 from tests.warehouse.shop_project import ShopProject, make_shop_project, opened
 
+READ = ("fct_ticket_slas",)
+
 pytestmark = pytest.mark.slow
 
 HOUR = 3600
@@ -155,7 +157,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> ShopProject:
     project.deliver("tickets_20261130.csv", "\n".join([header, *desk.tickets]) + "\n")
     project.deliver("ticketlog_20261130.txt", "\n".join(desk.lines) + "\n")
     project.load("load-1")
-    project.build()
+    project.build(*READ)
     return project
 
 

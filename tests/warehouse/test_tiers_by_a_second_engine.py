@@ -12,9 +12,7 @@ import polars as pl
 import pytest
 
 from orchestration.settings import PROJECT_ROOT, Settings
-from orchestration.sources.declarations import load_declarations
-from orchestration.sources.files import load_inbox
-from tests.conftest import LAST_DAY, csatlas
+from tests.conftest import LAST_DAY, company
 from tests.warehouse.tier_reference import History, Scheme, grade_everyone, read_schemes
 
 pytestmark = pytest.mark.slow
@@ -26,16 +24,11 @@ HISTORY_MONTHS = 24
 @pytest.fixture(scope="module")
 def marts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyConnection]:
     """400 customers over 12 months: long enough to be graded, and to be graded otherwise."""
+    read = ("fct_tier_movements", "fct_money_concentration", "fct_tier_standards", "fct_customer_tiers", "fct_survey_responses", "fct_visits", "fct_transactions")  # fmt: skip
     home = tmp_path_factory.mktemp("tiers_second") / "home"
-    made = csatlas(home, "demo", "--customers", "400", "--months", "12", "--until", LAST_DAY, "--clean")
-    assert made.returncode == 0, made.stdout + made.stderr
-    settings = Settings(home=home)
-    load_inbox(settings, load_declarations(), "load-1")
-    built = csatlas(
-        home, "dbt", "build", "--select", "+fct_tier_movements", "+fct_money_concentration", "+fct_tier_standards", "+fct_customer_tiers", "+fct_survey_responses", "+fct_visits", "+fct_transactions",
-        "--exclude-resource-type", "test",
-    )  # fmt: skip
-    assert built.returncode == 0, built.stdout[-4000:]
+    settings = Settings(
+        home=company(home, "--customers", "400", "--months", "12", "--until", LAST_DAY, "--clean", read=read)
+    )
     with connected(settings.raw_path, settings.warehouse_path) as connection:
         yield connection
 

@@ -1,7 +1,6 @@
 -- Lives of customers (product line `all`) and of their product lines, as far as they are observed: from the age at which they came under observation (late entry) to the
 -- age at which they left or the data end (right censoring), counted where all else is equal. A life is cut on the day of the first complaint: the days before it are days
--- without a complaint. Who has complained is otherwise known only of those who stayed long enough to do it.
--- A further property that changes in a life (the tier) cuts it in the same way: a join to its dated history in `cut`.
+-- without a complaint. Who has complained is otherwise known only of those who stayed long enough to do it. The tier cuts it in the same way, by its dated history.
 with stretches as (
     select
         lines.product_line,
@@ -39,9 +38,30 @@ complaints as (
     group by links.customer_key
 ),
 
+grades as (
+    select
+        tiers.customer_key,
+        tiers.grade as customer_tier,
+        tiers.valid_from,
+        coalesce(tiers.valid_to, date '9999-12-31') as valid_to
+    from {{ ref('fct_customer_tiers') }} as tiers
+    where tiers.is_default_scheme
+    union all
+    select
+        tiers.customer_key,
+        'not_rated' as customer_tier,
+        date '0001-01-01' as valid_from,
+        min(tiers.valid_from) as valid_to
+    from {{ ref('fct_customer_tiers') }} as tiers
+    where tiers.is_default_scheme
+    group by tiers.customer_key
+),
+
 aged as (
     select
         stretches.product_line,
+        stretches.customer_key,
+        stretches.began_on,
         stretches.customer_kind,
         coalesce(units.province_id, stretches.org_unit_id) as province_id,
         greatest(stretches.observed_from - stretches.began_on, 0) as entry_days,
@@ -56,6 +76,8 @@ aged as (
 cut as (
     select
         aged.product_line,
+        aged.customer_key,
+        aged.began_on,
         aged.customer_kind,
         aged.province_id,
         'none' as complaint_history,
@@ -66,6 +88,8 @@ cut as (
     union all
     select
         aged.product_line,
+        aged.customer_key,
+        aged.began_on,
         aged.customer_kind,
         aged.province_id,
         'complained' as complaint_history,
@@ -74,17 +98,37 @@ cut as (
         aged.is_left
     from aged
     where aged.complaint_days < aged.exit_days
+),
+
+tiered as (
+    select
+        cut.product_line,
+        cut.customer_kind,
+        cut.province_id,
+        cut.complaint_history,
+        coalesce(grades.customer_tier, 'not_rated') as customer_tier,
+        greatest(cut.entry_days, coalesce(grades.valid_from - cut.began_on, 0)) as entry_days,
+        least(cut.exit_days, coalesce(grades.valid_to - cut.began_on, cut.exit_days)) as exit_days,
+        cut.is_left and coalesce(grades.valid_to - cut.began_on >= cut.exit_days, true) as is_left
+    from cut
+    left join grades
+        on
+            cut.customer_key = grades.customer_key
+            and cut.began_on + cast(cut.exit_days as integer) > grades.valid_from
+            and cut.began_on + cast(cut.entry_days as integer) < grades.valid_to
 )
 
 select
-    cut.product_line,
-    cut.customer_kind,
-    {{ or_unknown('cut.province_id') }} as province,
-    cut.complaint_history,
-    cast(cut.entry_days as integer) as entry_days,
-    cast(cut.exit_days as integer) as exit_days,
-    cut.is_left,
+    tiered.product_line,
+    tiered.customer_kind,
+    {{ or_unknown('tiered.province_id') }} as province,
+    tiered.complaint_history,
+    tiered.customer_tier,
+    cast(tiered.entry_days as integer) as entry_days,
+    cast(tiered.exit_days as integer) as exit_days,
+    tiered.is_left,
     count(*) as spells
-from cut
-where cut.entry_days < cut.exit_days
-group by cut.product_line, cut.customer_kind, cut.province_id, cut.complaint_history, cut.entry_days, cut.exit_days, cut.is_left
+from tiered
+where tiered.entry_days < tiered.exit_days
+group by
+    tiered.product_line, tiered.customer_kind, tiered.province_id, tiered.complaint_history, tiered.customer_tier, tiered.entry_days, tiered.exit_days, tiered.is_left
