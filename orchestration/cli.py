@@ -1214,7 +1214,7 @@ def show_cause(
     as_json: Json = False,
 ) -> None:
     """The profile of one root cause on one page: what it costs, its course, where it gathers, its words and cases, what was done. Without texts."""
-    from dashboards.data import causes, queries
+    from dashboards.data import causes
     from dashboards.data.customers import Words
     from dashboards.data.metrics import Filters
     from dashboards.i18n import LANGUAGES, translator
@@ -1227,13 +1227,13 @@ def show_cause(
             code = causes.find_cause(snapshot, wanted)
         except causes.CauseError as error:
             _fail(error, EXIT_USAGE)
-        last = last or queries.last_day(snapshot)
+        last = last or causes.last_day(snapshot)
         first = first or last - timedelta(days=364)
         found = causes.profile(snapshot, code, Filters(start=first, end=last, units=tuple(unit or ())), cases=cases)
         if as_json:
             _print_json(found | {"from": first, "to": last})
             return
-        metrics = {metric.name: metric for metric in queries.known_metrics(snapshot, (*causes.COSTS, *causes.RATES))}
+        metrics = causes.cost_metrics(snapshot)
         for line in causes.profile_lines(found, metrics, Words(snapshot, t), t, t.period(first, last)):
             out.print(_escaped(line), soft_wrap=True, emoji=False)
 

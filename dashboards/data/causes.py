@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from datetime import date
 from statistics import NormalDist
 from typing import Any
 
-from dashboards.components.values import format_value
 from dashboards.data import intervals
 from dashboards.data.customers import Words
-from dashboards.data.metrics import Filters, MetricValue, metric_frame, metric_values, rows_behind
-from dashboards.data.queries import MetricInfo
+from dashboards.data.metrics import Filters, Metric, MetricValue, catalogue, metric_frame, metric_values, rows_behind
 from dashboards.data.snapshot import Snapshot
+from dashboards.data.units import format_value
 from dashboards.i18n import Translator
 
 Rows = list[dict[str, Any]]
@@ -264,10 +264,10 @@ def profile(snapshot: Snapshot, code: str, filters: Filters, *, grain: str = "mo
     tree = cause_tree(snapshot)
     codes = subtree(tree, code)
     line = next((cause for cause in tree if cause.code == code), None)
-    path = []
+    path: list[str] = []
     above: str | None = code
     by_code: Mapping[str, Cause] = {cause.code: cause for cause in tree}
-    while above in by_code and above not in path:
+    while above is not None and above in by_code and above not in path:
         path.insert(0, above)
         above = by_code[above].parent
     course = metric_frame(snapshot, ["cause_cases"], grain=grain, filters=narrowed_to(filters, codes))
@@ -289,9 +289,9 @@ def profile(snapshot: Snapshot, code: str, filters: Filters, *, grain: str = "mo
 
 
 def profile_lines(
-    found: Mapping[str, Any], metrics: Mapping[str, MetricInfo], words: Words, t: Translator, period: str
+    found: Mapping[str, Any], metrics: Mapping[str, Metric], words: Words, t: Translator, period: str
 ) -> list[str]:
-    """A profile in lines of plain text, in the reader's language."""
+    """A profile in lines of plain text, in the reader's language; `metrics`: those of `cost_metrics`."""
     code, line = found["root_cause"], found["cause"]
     said = [f"{t('causes.show.profile', name=words('root_cause', code))} · {period}"]
     facts = [t("causes.show.code", code=code)]
@@ -313,7 +313,7 @@ def profile_lines(
     said += ["", t("causes.show.costs")]
     for name, metric in metrics.items():
         mine, all_of = found["costs"][name], found["all"][name]
-        text = f"  {metric.label(t)}: {format_value(t, mine.value, metric.unit)}"
+        text = f"  {t.label(metric.label_en, metric.label_zh, name)}: {format_value(t, mine.value, metric.unit)}"
         if mine.low is not None and mine.high is not None:
             low, high = (format_value(t, bound, metric.unit) for bound in (mine.low, mine.high))
             text += f" ({t('kpi.interval', low=low, high=high)}, n {t.integer(mine.n)})"
@@ -347,13 +347,13 @@ def profile_lines(
     said += ["", t("causes.show.cases")]
     for case in found["cases"]:
         parts = [case["opened_on"].isoformat(), case["complaint_id"]]
-        named = (
+        dimensions = (
             ("symptom", "topic"),
             ("product_line", "product_line"),
             ("channel", "channel"),
             ("org_unit_id", "org_unit_id"),
         )
-        parts += [words(dimension, case[name]) for name, dimension in named if case[name]]
+        parts += [words(dimension, case[name]) for name, dimension in dimensions if case[name]]
         said.append(f"  {' · '.join(parts)}")
     said += [] if found["cases"] else [f"  {t('causes.show.nothing')}"]
     said += ["", t("causes.show.actions")]
@@ -367,3 +367,16 @@ def profile_lines(
         )
     said += [] if found["actions"] else [f"  {t('causes.show.nothing')}"]
     return said
+
+
+def cost_metrics(snapshot: Snapshot) -> dict[str, Metric]:
+    """The metrics of costs and rates, as the catalogue has them."""
+    known = catalogue(snapshot)
+    return {name: known[name] for name in (*COSTS, *RATES) if name in known}
+
+
+def last_day(snapshot: Snapshot) -> date:
+    """The last day of the data, on which a profile ends."""
+    (row,) = snapshot.rows("select coalesce(data_until, cast(built_at as date)) as day from meta.snapshot")
+    day: date = row["day"]
+    return day

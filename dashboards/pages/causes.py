@@ -377,7 +377,7 @@ def _candidates(context: PageContext) -> html.Div:
             [
                 str(row["candidate"]),
                 " · ".join(filter(None, [row["words_zh"], row["words_en"]] if t.language == "zh" else [row["words_en"], row["words_zh"]])),
-                symptoms.get(row["symptom"], row["symptom"]),
+                parts.value_name(t, symptoms, row["symptom"]),
                 t.integer(row["cases"]),
                 t.integer(row["cases_28d"]),
                 t.integer(row["cases_before_28d"]),
@@ -406,7 +406,7 @@ def _quality(context: PageContext) -> list[Any]:
             [t("causes.cause"), t("causes.by_cause_cases"), t("causes.answered"), t("causes.precision"), t("causes.recall"), "F1"],
             [
                 [
-                    labels.get(row["root_cause"], row["root_cause"]),
+                    parts.value_name(t, labels, row["root_cause"]),
                     t.integer(row["cases"]),
                     t.integer(row["answered"]),
                     EMPTY if row["precision_share"] is None else t.percent(row["precision_share"]),
@@ -511,7 +511,7 @@ def _effects(context: PageContext, actions: Sequence[dict[str, Any]]) -> html.Di
                     t.number(row["rate_ratio"], 2),
                     EMPTY if row["ratio_low"] is None else t("kpi.interval", low=t.number(row["ratio_low"], 2), high=t.number(row["ratio_high"], 2)),
                     EMPTY if row["detectable_ratio"] is None else t.number(row["detectable_ratio"], 2),
-                    verdicts.get(row["verdict"], row["verdict"]),
+                    parts.value_name(t, verdicts, row["verdict"]),
                 ]
                 for row in own
             ],
