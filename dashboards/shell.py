@@ -21,9 +21,9 @@ from dash import ClientsideFunction, Input, Output, State, ctx, dcc, html, no_up
 from dash.exceptions import PreventUpdate
 
 from dashboards import theme
-from dashboards.components import filters, states
+from dashboards.components import download, filters, states
 from dashboards.components.banner import DataState, status_banner
-from dashboards.data import queries
+from dashboards.data import files, queries
 from dashboards.data.snapshot import NoSnapshot, Snapshot, SnapshotStore
 from dashboards.i18n import LANGUAGES, Translator, translator
 from dashboards.pages import PAGES, Page, PageContext, page_at
@@ -82,6 +82,7 @@ def menu(t: Translator, current: Page | None, view: View) -> list[dmc.NavLink]:
             **{"aria-current": "page" if page is current else "false"},
         )
         for page in PAGES
+        if page.in_menu
     ]
 
 
@@ -151,6 +152,25 @@ def render(store: SnapshotStore, path: str | None, search: str | None, language:
         _log.exception("page %s failed for %r, reference %s", page.key, search, reference)
         result["content"] = states.error(t, reference, page.path + view.query())
     return result
+
+
+def asked_file(
+    store: SnapshotStore, path: str | None, search: str | None, language: str, key: str, kind: str
+) -> tuple[str, bytes, str] | None:
+    """A table of a page as a file: name, content, media type. None when the page has no such table.
+
+    The page is drawn anew, so the file holds what its reader sees there.
+    """
+    if kind not in files.MEDIA_TYPES:
+        return None
+    with download.collecting() as offers:
+        render(store, path, search, language)
+    found = offers.get(key)
+    if found is None:
+        return None
+    until = queries.last_day(store.current())
+    content = files.table_file(found.make(), kind, found.title)
+    return files.file_name(found.title, until, kind), content, files.MEDIA_TYPES[kind]
 
 
 def change_view(view: View, control: str, values: Mapping[str, Any], last_day: date) -> View:
@@ -244,6 +264,8 @@ def layout(store: SnapshotStore, language: str, poll_seconds: float) -> dmc.Mant
                 dcc.Store(id=LANGUAGE, data=language),
                 dcc.Store(id=VERSION, data=published_token(store)),
                 dcc.Store(id=TITLE),
+                dcc.Store(id=download.ASKED),
+                dcc.Download(id=download.FILE),
                 dcc.Interval(id=POLL, interval=round(poll_seconds * 1000)),
                 html.Div(id="page-ready", hidden=True),
                 frame,
@@ -350,6 +372,25 @@ def register(app: dash.Dash, store: SnapshotStore) -> None:
             no_update if query == (search or "") or parse_view(search) == view else query,
             *(no_update if wanted[name] == present[name] else wanted[name] for name in controls),
         )
+
+    @app.callback(
+        Output(download.FILE, "data"),
+        Input(download.ASKED, "data"),
+        State(URL, "pathname"),
+        State(URL, "search"),
+        State(LANGUAGE, "data"),
+        prevent_initial_call=True,
+    )
+    def give_file(asked: Any, path: str | None, search: str | None, language: str) -> dict[str, Any]:
+        wanted = asked if isinstance(asked, dict) else {}
+        try:
+            found = asked_file(store, path, search, language, str(wanted.get("key")), str(wanted.get("kind")))
+        except NoSnapshot:
+            raise PreventUpdate from None
+        if found is None:
+            raise PreventUpdate
+        name, content, media_type = found
+        return dict(dcc.send_bytes(content, name, type=media_type))
 
     app.clientside_callback(
         ClientsideFunction("csatlas", "setTitle"), Output("page-ready", "title"), Input(TITLE, "data")

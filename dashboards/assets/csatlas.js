@@ -24,6 +24,44 @@
     },
   };
 
+  /* Files: tables come from the server, which draws the page's table anew; pictures are drawn here. */
+  document.addEventListener("click", function (event) {
+    const button = event.target.closest ? event.target.closest("button[data-export]") : null;
+    if (!button) {
+      document.querySelectorAll("details.download[open]").forEach(function (menu) {
+        if (!menu.contains(event.target)) {
+          menu.open = false;
+        }
+      });
+      return;
+    }
+    const kind = button.dataset.kind;
+    const menu = button.closest("details");
+    if (kind === "png" || kind === "svg") {
+      const graph = button.closest(".panel").querySelector(".js-plotly-plot");
+      if (graph && window.Plotly) {
+        window.Plotly.downloadImage(graph, {
+          format: kind,
+          width: graph.clientWidth,
+          height: graph.clientHeight,
+          scale: kind === "png" ? 2 : 1,
+          filename: button.dataset.title.replace(/[^\p{L}\p{N}]+/gu, "-"),
+        });
+      }
+    } else {
+      window.dash_clientside.set_props("file-asked", { data: { key: button.dataset.export, kind: kind, at: Date.now() } });
+    }
+    menu.open = false;
+    menu.querySelector("summary").focus();
+  });
+  document.addEventListener("keydown", function (event) {
+    const menu = event.key === "Escape" && event.target.closest ? event.target.closest("details.download[open]") : null;
+    if (menu) {
+      menu.open = false;
+      menu.querySelector("summary").focus();
+    }
+  });
+
   window.dashMantineFunctions = window.dashMantineFunctions || {};
   /* A choice of a list filter, indented by its level in the tree. React writes the label as text. */
   window.dashMantineFunctions.csatlasTreeOption = function ({ option, checked }) {
@@ -33,6 +71,19 @@
       React.createElement("span", { className: "tree-check", "aria-hidden": "true" }, checked ? "✓" : ""),
       option.label
     );
+  };
+
+  window.dashAgGridComponentFunctions = window.dashAgGridComponentFunctions || {};
+  /* A customer key as a link to the history file; the key is text and part of an address, never markup. */
+  window.dashAgGridComponentFunctions.csatlasCustomer = function (params) {
+    const key = params.value;
+    if (!key) {
+      return "—";
+    }
+    if (!/^[0-9a-f]{6,}$/.test(key)) {
+      return String(key); // masked
+    }
+    return React.createElement("a", { href: "/customer?who=" + encodeURIComponent(key), className: "cell-link" }, String(key).slice(0, 12));
   };
 
   window.dashAgGridFunctions = window.dashAgGridFunctions || {};

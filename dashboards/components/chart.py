@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import plotly.graph_objects as go
+import polars as pl
 from dash import dcc, html
 
+from dashboards.components.download import download_menu, offer
 from dashboards.i18n import Translator
 
 HEIGHT = 260
@@ -25,6 +27,8 @@ def chart_panel(
     href: str | None = None,
     below: Sequence[Any] = (),
     metric: str | None = None,
+    data: pl.DataFrame | None = None,
+    rows_href: str | None = None,
 ) -> html.Div:
     """The panel.
 
@@ -35,11 +39,23 @@ def chart_panel(
         href: where the heading leads, to the definition behind the chart.
         below: legend, table and remarks under the picture.
         metric: name of the metric shown.
+        data: what is drawn, as numbers, for a file.
+        rows_href: where the rows behind the numbers are.
     """
     named = dcc.Link(title, href=href, className="quiet-link") if href else title
-    head: list[Any] = [html.H3(named, id=key)]
+    if data is not None:
+        offer(key, title, lambda: data)
+    ends: list[Any] = []
     if note:
-        head.append(html.Span(note, className="chart-note"))
+        ends.append(html.Span(note, className="chart-note"))
+    if rows_href:
+        ends.append(
+            dcc.Link(
+                t("rows.link"), href=rows_href, className="chart-note", **{"title": t("rows.link_title", name=title)}
+            )
+        )
+    ends.append(download_menu(t, key, title, table=data is not None, picture=True))
+    head: list[Any] = [html.H3(named, id=key), html.Div(ends, className="chart-ends")]
     graph = dcc.Graph(
         figure=figure,
         config={"displayModeBar": False, "locale": t.plotly_locale, "responsive": True},

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import dash_ag_grid as dag
+import polars as pl
 from dash import html
 
+from dashboards.components.download import download_menu, offer
 from dashboards.i18n import Translator
 
 ROW_HEIGHT = 36
@@ -16,7 +18,8 @@ ROW_HEIGHT = 36
 
 @dataclass(frozen=True)
 class Column:
-    """One column. `kind` is text, number (two decimals), exact (a number with six) or long (text that may wrap in a tooltip)."""
+    """One column. `kind` is text, number (two decimals), exact (a number with six), long (text that may wrap in a tooltip) or customer
+    (a customer key, as a link to the history file)."""
 
     field: str
     name: str
@@ -39,13 +42,41 @@ class Column:
             definition |= {"type": "rightAligned", "valueFormatter": {"function": written}}
         if self.kind == "long":
             definition |= {"tooltipField": self.field, "flex": 3, "minWidth": self.width or 260}
-        if self.kind == "text":
+        if self.kind == "customer":
+            definition |= {"cellRenderer": "csatlasCustomer"}
+        if self.kind in ("text", "customer"):
             definition |= {"tooltipField": self.field}
         if self.pinned:
             definition |= {"pinned": "left", "lockPinned": True}
         if self.class_rules:
             definition |= {"cellClassRules": dict(self.class_rules)}
         return definition
+
+
+def grid_frame(columns: Sequence[Column], rows: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
+    """A grid as a table for a file: numbers as numbers, everything else as text, under the headings of the grid."""
+    names: list[str] = []
+    for column in columns:
+        name = column.name
+        while name in names:
+            name += " "
+        names.append(name)
+    return pl.DataFrame(
+        [
+            pl.Series(name, [_number(row.get(column.field)) for row in rows], dtype=pl.Float64)
+            if column.kind in ("number", "exact")
+            else pl.Series(name, [_text(row.get(column.field)) for row in rows], dtype=pl.String)
+            for name, column in zip(names, columns, strict=True)
+        ]
+    )
+
+
+def _number(value: Any) -> float | None:
+    return None if value is None or value == "" else float(value)
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None else str(value)
 
 
 def data_grid(
@@ -57,8 +88,15 @@ def data_grid(
     label: str,
     height_rows: int = 10,
     selectable: bool = False,
+    downloadable: bool = True,
 ) -> html.Div:
-    """A sortable, filterable grid. Cells are plain text: what a customer wrote is never markup or code."""
+    """A sortable, filterable grid. Cells are plain text: what a customer wrote is never markup or code.
+
+    Args:
+        downloadable: whether the page of the address alone leads to these rows, so that a file of them can be had.
+    """
+    if downloadable:
+        offer(key, label, lambda: grid_frame(columns, rows))
     visible = max(min(len(rows), height_rows), 2)
     options: dict[str, Any] = {
         "getLocaleText": {"function": "csatlasLocaleText(params)"},
@@ -72,7 +110,7 @@ def data_grid(
     }
     if selectable:
         options["rowSelection"] = {"mode": "singleRow", "checkboxes": False, "enableClickSelection": True}
-    return html.Div(
+    grid = html.Div(
         dag.AgGrid(
             id=key,
             columnDefs=[column.definition() for column in columns],
@@ -86,3 +124,6 @@ def data_grid(
         className="grid",
         **{"aria-label": label},
     )
+    if not downloadable:
+        return grid
+    return html.Div([html.Div(download_menu(t, key, label), className="grid-head"), grid])

@@ -43,6 +43,7 @@ class Kpi:
     until: date
     href: str | None = None
     note: str | None = None
+    rows_href: str | None = None
 
 
 def kpi_card(t: Translator, kpi: Kpi) -> html.Article:
@@ -172,4 +173,10 @@ def _target(t: Translator, kpi: Kpi) -> html.Span:
 def _base(t: Translator, kpi: Kpi) -> html.Span:
     parts = [] if kpi.is_count else [t("kpi.n", n=t.integer(kpi.n))]
     parts.append(t("kpi.until", day=t.short_date(kpi.until)))
-    return html.Span(" · ".join(parts), className="kpi-base")
+    text = " · ".join(parts)
+    if kpi.rows_href is None:
+        return html.Span(text, className="kpi-base")
+    link = dcc.Link(
+        t("rows.link"), href=kpi.rows_href, className="quiet-link", title=t("rows.link_title", name=kpi.name)
+    )
+    return html.Span([html.Span(text), " · ", link], className="kpi-base")

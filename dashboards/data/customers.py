@@ -25,7 +25,15 @@ YEAR_DAYS = 365
 
 
 class CustomerError(ValueError):
-    """No such customer, or more than one; the message says what was looked for and what to do."""
+    """No such customer, or more than one; the message says what was looked for and what to do.
+
+    Attributes:
+        problem: unknown_id, unknown_key, malformed, several or unknown_part; its words are `customer.problem.<problem>`.
+    """
+
+    def __init__(self, message: str, problem: str) -> None:
+        super().__init__(message)
+        self.problem = problem
 
 
 @dataclass(frozen=True)
@@ -196,12 +204,14 @@ def find_customer(snapshot: Snapshot, wanted: str) -> str:
         ]
         if not found:
             raise CustomerError(
-                f"{source} has no customer {customer_id!r}. Write the id as that source has it (crm:K0000114)."
+                f"{source} has no customer {customer_id!r}. Write the id as that source has it (crm:K0000114).",
+                "unknown_id",
             )
     else:
         if len(text) < SHORTEST_PREFIX or not all(character in "0123456789abcdef" for character in text):
             raise CustomerError(
-                f"{wanted!r} is neither a customer key (or its first {SHORTEST_PREFIX} characters or more) nor source:id, as in crm:K0000114."
+                f"{wanted!r} is neither a customer key (or its first {SHORTEST_PREFIX} characters or more) nor source:id, as in crm:K0000114.",
+                "malformed",
             )
         found = [
             row["customer_key"]
@@ -213,11 +223,13 @@ def find_customer(snapshot: Snapshot, wanted: str) -> str:
         ]
         if not found:
             raise CustomerError(
-                f"no customer has a key that begins with {text}. Merged customers go under the oldest key of their group."
+                f"no customer has a key that begins with {text}. Merged customers go under the oldest key of their group.",
+                "unknown_key",
             )
     if len(set(found)) > 1:
         raise CustomerError(
-            f"{wanted!r} fits {len(found)} customers ({', '.join(sorted(found)[:5])}); give more of the key."
+            f"{wanted!r} fits {len(found)} customers ({', '.join(sorted(found)[:5])}); give more of the key.",
+            "several",
         )
     return str(found[0])
 
@@ -265,6 +277,44 @@ def _summary(snapshot: Snapshot, key: str, as_of: date) -> dict[str, Any]:
     return facts
 
 
+def customer_entries(
+    snapshot: Snapshot,
+    key: str,
+    *,
+    limit: int = 50,
+    since: date | None = None,
+    parts: Sequence[str] | None = None,
+    only_open: bool = False,
+) -> tuple[list[dict[str, Any]], int]:
+    """What happened to a customer, newest first (`Part.sql` names the fields), and how many entries there are in all.
+
+    Args:
+        key: a customer key (`find_customer`).
+        limit: entries at most, the newest.
+        since: no entries before this day.
+        parts: names of `PARTS` to show; default: all.
+        only_open: entries that are still open, no others.
+    """
+    readable = [part for part in _chosen(parts) if _tables(snapshot).issuperset(part.tables)]
+    if not readable:
+        return [], 0
+    union = " union all ".join(f"({part.sql})" for part in readable)
+    counted = (
+        f"select *, count(*) over () as total from ({union}) where happened_at >= $since and (is_open or not $only_open)"
+        " order by happened_at desc, part, record_id limit $limit"
+    )
+    start = datetime.combine(since, datetime.min.time()) if since else datetime.min
+    entries = _rows(snapshot, counted, key=key, since=start, limit=limit, only_open=only_open)
+    total = entries[0]["total"] if entries else 0
+    for entry in entries:
+        del entry["total"]
+    return entries, total
+
+
+def _chosen(parts: Sequence[str] | None) -> list[Part]:
+    return [part for part in PARTS if not parts or part.name in parts]
+
+
 def customer_file(
     snapshot: Snapshot, key: str, *, limit: int = 50, since: date | None = None, parts: Sequence[str] | None = None
 ) -> CustomerFile:
@@ -282,32 +332,22 @@ def customer_file(
     unknown = sorted(set(parts or ()) - {part.name for part in PARTS})
     if unknown:
         raise CustomerError(
-            f"no part is called {', '.join(unknown)}; there are {', '.join(part.name for part in PARTS)}."
+            f"no part is called {', '.join(unknown)}; there are {', '.join(part.name for part in PARTS)}.",
+            "unknown_part",
         )
     profiles = _rows(snapshot, "select * from dim_customers where customer_key = $key", key=key)
     if not profiles:
-        raise CustomerError(f"no customer has the key {key}.")
+        raise CustomerError(f"no customer has the key {key}.", "unknown_key")
     (facts,) = snapshot.rows("select coalesce(data_until, cast(built_at as date)) as as_of from meta.snapshot")
-    chosen = [part for part in PARTS if not parts or part.name in parts]
     there = _tables(snapshot)
-    readable = [part for part in chosen if there.issuperset(part.tables)]
-    entries: list[dict[str, Any]] = []
-    total = 0
-    if readable:
-        union = " union all ".join(f"({part.sql})" for part in readable)
-        counted = f"select *, count(*) over () as total from ({union}) where happened_at >= $since order by happened_at desc, part, record_id limit $limit"
-        start = datetime.combine(since, datetime.min.time()) if since else datetime.min
-        entries = _rows(snapshot, counted, key=key, since=start, limit=limit)
-        total = entries[0]["total"] if entries else 0
-        for entry in entries:
-            del entry["total"]
+    entries, total = customer_entries(snapshot, key, limit=limit, since=since, parts=parts)
     profile = {
         name: profiles[0].get(name)
         for name in ("customer_kind", "region", "org_unit_id", "industry", "language", "customer_since", "member_count", "source_count", "is_gone")
     }  # fmt: skip
     return CustomerFile(
         key, profile, facts["as_of"], _summary(snapshot, key, facts["as_of"]), entries, total,
-        tuple(part.name for part in chosen if part not in readable),
+        tuple(part.name for part in _chosen(parts) if not there.issuperset(part.tables)),
     )  # fmt: skip
 
 

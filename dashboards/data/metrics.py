@@ -269,6 +269,17 @@ def rows_behind(snapshot: Snapshot, name: str, columns: Sequence[str], filters: 
     )
 
 
+def row_conditions(filters: Filters, dimensions: Iterable[str], clock: str) -> tuple[str, list[object]]:
+    """Where clause over the rows of a mart itself, and its parameters.
+
+    Args:
+        dimensions: columns of the mart by which rows can be told apart; a filter by another one matches nothing.
+        clock: date column of the mart that the period is about.
+    """
+    part = Part("value", "", "", "rows", "", None, clock, tuple(dimensions))
+    return _conditions(part, filters, f'"{clock}"')
+
+
 @dataclass(frozen=True)
 class Split:
     """What the rows of an answer are: periods of a grain, and combinations of dimensions."""

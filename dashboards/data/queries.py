@@ -28,6 +28,7 @@ from dashboards.data.metrics import (
 )
 from dashboards.data.metrics import metric_values as _metric_values
 from dashboards.data.metrics import narrowed as _narrowed
+from dashboards.data.rows import RowsBehind, rows_behind, shown_parts
 from dashboards.data.snapshot import Snapshot, SnapshotStore, read_status
 from dashboards.i18n import Translator
 
@@ -79,6 +80,7 @@ class MetricInfo:
         self.default_grain = metric.default_grain
         self.dimensions = metric.dimensions
         self.vendor_names = metric.vendor_names
+        self.inputs = tuple(dict.fromkeys(metric.inputs.values()))
         self.type = metric.type
         self.is_count = metric.type in ("count", "distinct")
         self.has_parts = metric.type == "ratio"
@@ -191,6 +193,7 @@ _SAME_VALUES = {
     "previous_grade": "grade",
     "top_channel": "channel",
     "top_product_line": "product_line",
+    "reason_1": "risk_reason",
 }
 """Dimensions whose values are those of another one."""
 
@@ -283,6 +286,18 @@ def metric_query(snapshot: Snapshot, name: str, by: Sequence[str], filters: Filt
         return None
     sql, values = metric_sql(metric, filters, Split(tuple(by), grain))
     return "\n".join([sql, *(f"-- {number}: {value}" for number, value in enumerate(values, 1))])
+
+
+def metric_rows(snapshot: Snapshot, name: str, filters: Filters, part: str, limit: int) -> RowsBehind | None:
+    """The rows behind a metric; None for arithmetic over other metrics. A part that it does not have means the usual one.
+
+    Raises:
+        MetricError: unknown metric.
+    """
+    there = [one.name for one in shown_parts(find_metric(catalogue(snapshot), name))]
+    if not there:
+        return None
+    return rows_behind(snapshot, name, filters, part=part if part in there else None, limit=limit)
 
 
 def lorenz_points(snapshot: Snapshot) -> Rows:

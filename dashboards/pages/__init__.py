@@ -10,11 +10,13 @@ from dashboards.pages import (
     causes,
     complaints,
     contact_centre,
+    customer,
     customers,
     data_health,
     definitions,
     explore,
     overview,
+    rows,
     satisfaction,
     tickets,
 )
@@ -28,9 +30,11 @@ PAGES: tuple[Page, ...] = (
     causes.PAGE,
     contact_centre.PAGE,
     tickets.PAGE,
+    customer.PAGE,
     explore.PAGE,
     definitions.PAGE,
     data_health.PAGE,
+    rows.PAGE,
 )
 
 __all__ = ["PAGES", "Page", "PageContext", "page_at"]

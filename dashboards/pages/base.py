@@ -68,6 +68,7 @@ class Page:
         path: address below the root.
         render: the content for a context.
         uses_filters: whether the filter bar stands above it.
+        in_menu: whether the menu leads to it; if not, other pages do.
         register: adds callbacks of its own, for parts that change without the URL (a grid that follows a selection).
     """
 
@@ -75,4 +76,5 @@ class Page:
     path: str
     render: Callable[[PageContext], Any]
     uses_filters: bool = True
+    in_menu: bool = True
     register: Callable[[dash.Dash, SnapshotStore], None] | None = None

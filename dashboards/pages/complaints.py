@@ -149,6 +149,7 @@ def _funnel(context: PageContext) -> html.Div:
         height=figure_height(len(slices)),
         below=[*([html.P(remark, className="remark")] if remark else []), as_table(t, table)],
         metric="complaint_case_count",
+        data=pl.DataFrame({"stage": [one.label for one in slices], "complaints": [one.value for one in slices]}),
     )
 
 
@@ -184,6 +185,8 @@ def _pareto(context: PageContext, by: str) -> html.Div:
         href=parts.definition_href(context, found[0]),
         below=[*below, as_table(t, table)],
         metric=name,
+        data=frame.select(by, pl.Series("label", [label for label, _ in counts]), "value"),
+        rows_href=parts.rows_href(context, found[0]),
     )
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
+import polars as pl
 from dash import html
 
 from dashboards.components.chart import chart_panel
@@ -113,6 +115,8 @@ def _week(context: PageContext, name: str, title: str) -> html.Div:
         href=parts.definition_href(context, metric),
         below=below,
         metric=name,
+        data=frame,
+        rows_href=parts.rows_href(context, metric),
     )
 
 
@@ -150,6 +154,7 @@ def _variants(context: PageContext, family: str) -> html.Div | None:
                 t, parts.slice_table(t, slices, members[0].unit, t("column.definition"), members[0].has_parts)
             ),
         ],
+        data=pl.DataFrame([asdict(one) for one in slices], infer_schema_length=None),
     )
 
 

@@ -5,18 +5,28 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import polars as pl
 from dash import html
 
-from dashboards.components.chart import as_table, chart_panel, plain_table
+from dashboards.components import states
+from dashboards.components.chart import as_table, chart_panel, legend, plain_table
+from dashboards.components.grid import Column, data_grid
 from dashboards.components.section import page_head, section
 from dashboards.components.tabs import tabs
-from dashboards.data import queries
+from dashboards.components.values import format_value
+from dashboards.data import customer_lists, queries
+from dashboards.data.customers import Words
+from dashboards.figures.bridge import Step, bridge_figure
 from dashboards.figures.curves import Curve, curves_figure
+from dashboards.figures.heat import cohort_figure
 from dashboards.pages import parts
 from dashboards.pages.base import Page, PageContext
 
 PATH = "/customers"
 CURVE_HEIGHT = 300
+MOST_AT_RISK = 500
+MOST_COHORTS = 24
+FLOWS = (("new_fee", 1), ("reactivated_fee", 1), ("expansion_fee", 1), ("contraction_fee", -1), ("lost_fee", -1))
 RUNGS = ("potential", "new", "satisfied", "retained", "loyal", "left")
 QUADRANTS = ("true", "latent", "spurious", "none", "unknown")
 BANDS = ("high", "medium", "low", "unknown")
@@ -109,6 +119,8 @@ def _churn(context: PageContext) -> list[Any]:
                 ),
                 parts.split_panel(context, "logo_churn", "customer_kind"),
                 parts.split_panel(context, "logo_churn", "org_unit_id"),
+                _bridge(context),
+                _cohorts(context),
             ),
         ),
         section(
@@ -128,9 +140,167 @@ def _churn(context: PageContext) -> list[Any]:
                 parts.split_panel(context, "expected_departures", "risk_band", keep=BANDS, as_bars=True),
                 parts.split_panel(context, "revenue_at_churn_risk", "reason_1", as_bars=True),
             ),
+            *_risk_list(context),
             lead=t("customers.risk_lead"),
         ),
     ]  # fmt: skip
+
+
+def _risk_list(context: PageContext) -> list[Any]:
+    """Who may leave, with the reasons of the score and what was heard from them lately."""
+    t = context.t
+    filters = context.filters(context.span)
+    rows, total = customer_lists.risk_list(context.snapshot, filters, limit=MOST_AT_RISK)
+    words = Words(context.snapshot, t)
+    without = customer_lists.not_scored(context.snapshot, filters)
+    notes = []
+    if context.view.channels:
+        notes.append(parts.not_narrowed(t, ["channel"]))
+    if without:
+        listed = t("part.and").join(
+            f"{words('no_score_reason', row['reason'])} {t.integer(row['customers'])}" for row in without
+        )
+        notes.append(t("customers.not_scored", reasons=listed))
+    remarks = [html.P(note, className="remark") for note in notes if note]
+    heading = html.H3(t("customers.risk_list"), className="list-head")
+    if not rows:
+        return [heading, states.empty(t, t("customers.nobody_scored")), *remarks]
+    shown = [
+        {
+            "customer": row["customer_key"],
+            "band": words("risk_band", row["risk_band"]),
+            "probability": row["churn_probability"] * 100,
+            "fee": row["monthly_fee"],
+            "value": row["value_at_risk"],
+            "reasons": t("part.and").join(words("risk_reason", row[name]) for name in ("reason_1", "reason_2", "reason_3") if row[name]),
+            "signals": t("part.and").join(words("signal", signal) for signal in row["signals"] or ()),
+            "unit": words("org_unit_id", row["org_unit_id"]),
+            "kind": words("customer_kind", row["customer_kind"]),
+            "product": words("product_line", row["product_line"]),
+        }
+        for row in rows
+    ]  # fmt: skip
+    columns = [
+        Column("customer", t("customers.customer"), "customer", width=150),
+        Column("band", t("customers.band"), width=120),
+        Column("probability", t("customers.probability"), "number", width=135),
+        Column("fee", t("customers.fee"), "number", width=125),
+        Column("value", t("customers.at_stake"), "number", width=135),
+        Column("reasons", t("customers.reasons"), "long", width=320),
+        Column("signals", t("customers.signals", days=str(customer_lists.WARNING_DAYS)), "long", width=220),
+        Column("unit", t("filter.unit"), width=150),
+        Column("kind", t("filter.kind"), width=110),
+        Column("product", t("filter.product"), width=110),
+    ]
+    note = t(
+        "customers.risk_shown", shown=t.integer(len(rows)), total=t.integer(total), day=t.date(rows[0]["scored_on"])
+    )
+    return [
+        heading,
+        data_grid(t, "customers-risk", columns, shown, label=t("customers.risk_list"), height_rows=12),
+        html.P(note, className="lead"),
+        *remarks,
+    ]
+
+
+def _remarks(context: PageContext) -> list[Any]:
+    """What months of cohorts and money are not narrowed by."""
+    view = context.view
+    ignored = [name for name, chosen in (("channel", view.channels), ("product_line", view.products)) if chosen]
+    text = parts.not_narrowed(context.t, ignored)
+    return [html.P(text, className="remark")] if text else []
+
+
+def _bridge(context: PageContext) -> html.Div:
+    """From the fees at the start of the period to those at its end."""
+    t = context.t
+    title = t("customers.bridge")
+    bridge = customer_lists.retention_bridge(context.snapshot, context.filters(context.span))
+    if bridge is None:
+        return parts.empty_panel(t, "bridge", title, t("customers.no_whole_month"), _remarks(context))
+    amounts = bridge.amounts
+    steps = [
+        Step(t("customers.fee_at_start"), amounts["fee_at_start"], is_total=True),
+        *(Step(t(f"customers.{name}"), sign * amounts[name]) for name, sign in FLOWS),
+        Step(t("customers.fee_at_end"), amounts["fee_at_end"], is_total=True),
+    ]
+    start = amounts["fee_at_start"]
+    kept = start - amounts["contraction_fee"] - amounts["lost_fee"]
+    months = t.month(bridge.first) if bridge.months == 1 else f"{t.month(bridge.first)} – {t.month(bridge.last)}"
+    remark = t("customers.bridge_months", months=months)
+    if start > 0:
+        remark += " " + t(
+            "customers.bridge_shares",
+            gross=t.percent(kept / start),
+            net=t.percent((kept + amounts["expansion_fee"]) / start),
+        )
+    table = plain_table(
+        [t("customers.step"), t("customers.amount")],
+        [
+            [step.label, format_value(t, step.amount, "currency") if step.is_total else t.signed(step.amount, 2)]
+            for step in steps
+        ],
+        last_is_text=False,
+    )
+    return chart_panel(
+        t,
+        "bridge",
+        title,
+        bridge_figure(t, steps),
+        label=t("part.chart_label", name=title, period=months),
+        height=CURVE_HEIGHT,
+        note=t("customers.a_month"),
+        below=[html.P(remark, className="remark"), *_remarks(context), as_table(t, table)],
+        data=pl.DataFrame({"step": [step.label for step in steps], "amount": [step.amount for step in steps]}),
+    )
+
+
+def _cohorts(context: PageContext) -> html.Div:
+    """What remains of the customers who came in the same month."""
+    t = context.t
+    title = t("customers.cohorts")
+    frame = customer_lists.cohorts(context.snapshot, context.filters(context.span), most=MOST_COHORTS)
+    if not frame.height or frame["active"].null_count() == frame.height:
+        return parts.empty_panel(t, "cohorts", title, t("customers.no_cohort"), _remarks(context))
+    # Ages that no cohort has reached would be an empty half of the picture.
+    oldest = frame.filter(pl.col("active").is_not_null())["age_months"].max()
+    shown = frame.filter(pl.col("age_months") <= oldest)
+    ages = [age for age in (1, 3, 6, 12) if age in shown["age_months"].to_list()]
+    share = {
+        (row["cohort_on"], row["age_months"]): None if row["active"] is None else row["active"] / row["joined"]
+        for row in shown.filter(pl.col("joined") > 0).to_dicts()
+    }
+    joined = {row["cohort_on"]: row["joined"] for row in shown.to_dicts()}
+    table = plain_table(
+        [t("cohort.month"), t("cohort.size"), *(t("cohort.age", months=t.integer(age)) for age in ages)],
+        [
+            [
+                t.month(month),
+                t.integer(joined[month]),
+                *(
+                    t("cohort.not_yet") if share.get((month, age)) is None else t.percent(share[month, age])
+                    for age in ages
+                ),
+            ]
+            for month in sorted(joined)
+        ],
+        last_is_text=False,
+    )
+    return chart_panel(
+        t,
+        "cohorts",
+        title,
+        cohort_figure(t, shown),
+        label=title,
+        height=CURVE_HEIGHT + 60,
+        below=[
+            legend([("key key-censored", t("cohort.censored"))]),
+            html.P(t("customers.all_cohorts"), className="remark"),
+            *_remarks(context),
+            as_table(t, table),
+        ],
+        data=shown,
+    )
 
 
 def _survival(context: PageContext) -> html.Div:
@@ -195,6 +365,7 @@ def _survival(context: PageContext) -> html.Div:
             html.P(t("customers.all_data"), className="remark"),
             as_table(t, table),
         ],
+        data=pl.DataFrame(rows, infer_schema_length=None),
     )
 
 
@@ -279,6 +450,7 @@ def _lorenz(context: PageContext) -> html.Div:
             html.P(t("customers.as_of", month=t.month(rows[0]["evaluated_month"])), className="remark"),
             as_table(t, table),
         ],
+        data=pl.DataFrame(rows, infer_schema_length=None),
     )
 
 

@@ -185,7 +185,7 @@ def samples(context: PageContext, reason: Any) -> list[Any]:
     note = t("health.rows_shown", shown=t.integer(len(rows)), total=t.integer(reason["rows"]))
     return [
         heading,
-        data_grid(t, "grid-samples", columns, rows, label=t("column.content")),
+        data_grid(t, "grid-samples", columns, rows, label=t("column.content"), downloadable=False),
         html.P(note, className="lead"),
     ]
 

@@ -14,15 +14,18 @@ from dash.exceptions import PreventUpdate
 
 from dashboards.components import states
 from dashboards.components.chart import chart_panel
+from dashboards.components.download import FILE
 from dashboards.components.grid import Column, data_grid
 from dashboards.components.section import page_head, section
 from dashboards.components.values import format_value
-from dashboards.data import queries
+from dashboards.data import files, queries
 from dashboards.data.metrics import GRAINS
 from dashboards.data.queries import MetricInfo
-from dashboards.data.snapshot import SnapshotStore
+from dashboards.data.snapshot import NoSnapshot, Snapshot, SnapshotStore
+from dashboards.data.sql import QueryError, query_apart
 from dashboards.figures.slices import Slice, figure_height, slices_figure
 from dashboards.figures.trend import complete_course, incomplete_buckets, lines_figure, trend_figure
+from dashboards.i18n import Translator, translator
 from dashboards.pages import parts
 from dashboards.pages.base import Page, PageContext
 from dashboards.state import View, parse_view
@@ -30,6 +33,13 @@ from dashboards.state import View, parse_view
 METRIC = "explore-metric"
 BY = "explore-by"
 GRAIN = "explore-grain"
+SQL = "sql-text"
+RUN_SQL = "sql-run"
+SQL_ANSWER = "sql-answer"
+SQL_FILES = {kind: f"sql-{kind}" for kind in files.MEDIA_TYPES}
+SQL_ROWS = 1000
+SQL_FILE_ROWS = 50_000
+SQL_SECONDS = 10
 DEFAULT_METRIC = "csat_top2"
 NO_GRAIN = "none"
 MOST_DIMENSIONS = 2
@@ -70,7 +80,85 @@ def render(context: PageContext) -> html.Div:
             *notices,
             _choices(context, list(metrics.values()), metric, by, grain),
             *answer(context, metric, by, None if grain == NO_GRAIN else grain),
+            _sql_box(t),
         ]
+    )
+
+
+def _sql_box(t: Translator) -> html.Section:
+    return section(
+        "sql-box",
+        t("sql.title"),
+        html.Div(
+            [
+                dmc.Textarea(
+                    id=SQL,
+                    label=t("sql.label"),
+                    placeholder="select channel, count(*) as tickets from fct_tickets group by all order by 2 desc",
+                    autosize=True,
+                    minRows=4,
+                    maxRows=16,
+                    value="",
+                    className="sql-box",
+                ),
+                html.Div(
+                    [
+                        html.Button(t("sql.run"), id=RUN_SQL, type="button", n_clicks=0, className="button"),
+                        *(
+                            html.Button(
+                                t("sql.as_file", kind=kind.upper() if kind != "parquet" else "Parquet"),
+                                id=component, type="button", n_clicks=0, className="quiet-button",
+                            )
+                            for kind, component in SQL_FILES.items()
+                        ),
+                    ],
+                    className="link-row",
+                ),
+                html.Div(id=SQL_ANSWER, className="sql-answer", **{"aria-live": "polite"}),
+            ],
+            className="panel",
+        ),
+        lead=t("sql.lead", seconds=t.integer(SQL_SECONDS), rows=t.integer(SQL_ROWS)),
+    )  # fmt: skip
+
+
+def sql_answer(snapshot: Snapshot, t: Translator, sql: str | None) -> list[Any]:
+    """What stands under the box: the rows of the query, or in words why there are none."""
+    if not (sql or "").strip():
+        return [states.notice(t("sql.nothing_asked"))]
+    try:
+        frame = query_apart(snapshot, str(sql), max_rows=SQL_ROWS + 1, timeout=SQL_SECONDS)
+    except QueryError as error:
+        return [_refusal(t, error)]
+    if not frame.height:
+        return [states.empty(t, t("state.empty.no_rows"))]
+    shown = frame.head(SQL_ROWS)
+    columns = [
+        Column(f"c{place}", name, "exact" if kind.is_numeric() else "text")
+        for place, (name, kind) in enumerate(shown.schema.items())
+    ]
+    rows = [
+        {
+            f"c{place}": value if value is None or column.kind == "text" else float(value)
+            for place, (column, value) in enumerate(zip(columns, row, strict=True))
+        }
+        for row in shown.iter_rows()
+    ]
+    for row in rows:
+        row |= {name: str(value) for name, value in row.items() if value is not None and not isinstance(value, float)}
+    more = frame.height > SQL_ROWS
+    note = t("sql.cut" if more else "sql.shown", rows=t.integer(shown.height))
+    return [
+        data_grid(t, "sql-grid", columns, rows, label=t("sql.title"), height_rows=12, downloadable=False),
+        html.P(note, className="lead"),
+    ]
+
+
+def _refusal(t: Translator, error: QueryError) -> html.Div:
+    return html.Div(
+        [html.Strong(t(f"sql.problem.{error.problem}")), html.Pre(html.Code(str(error)), className="sql", tabIndex=0)],
+        className="notice notice-warning sql-refused",
+        role="alert",
     )
 
 
@@ -141,11 +229,12 @@ def answer(context: PageContext, metric: MetricInfo, by: Sequence[str], grain: s
     shown_sql = (
         html.Pre(html.Code(sql), className="sql", tabIndex=0) if sql else html.P(t("explore.derived"), className="lead")
     )
-    definition = dcc.Link(t("explore.definition"), href=parts.definition_href(context, metric), className="chart-note")
+    links = [
+        dcc.Link(t("explore.definition"), href=parts.definition_href(context, metric), className="chart-note"),
+        dcc.Link(t("explore.behind"), href=parts.rows_href(context, metric), className="chart-note"),
+    ]
     return [
-        section(
-            "chart", metric.label(t), picture, html.Div(definition, className="link-row"), lead=metric.description(t)
-        ),
+        section("chart", metric.label(t), picture, html.Div(links, className="link-row"), lead=metric.description(t)),
         section("rows", t("explore.rows"), *_rows(context, metric, by, grain, frame)),
         section("query", t("explore.sql"), shown_sql, lead=t("explore.sql_lead")),
     ]
@@ -223,6 +312,7 @@ def _picture(
         note=t(f"grain.{grain}") if grain else None,
         below=below,
         metric=metric.name,
+        data=frame,
     )
 
 
@@ -271,7 +361,49 @@ def asked_view(view: View, metric: str | None, by: Sequence[str] | None, grain: 
 
 
 def register(app: dash.Dash, store: SnapshotStore) -> None:
-    """What is chosen goes into the address; the page is drawn from there."""
+    """What is chosen goes into the address; the page is drawn from there. The SQL box answers below itself."""
+
+    @app.callback(
+        Output(SQL_ANSWER, "children"),
+        Input(RUN_SQL, "n_clicks"),
+        State(SQL, "value"),
+        State("language", "data"),
+        prevent_initial_call=True,
+    )
+    def run_sql(clicks: int | None, sql: str | None, language: str) -> list[Any]:
+        if not clicks:
+            raise PreventUpdate
+        try:
+            return sql_answer(store.current(), translator(language), sql)
+        except NoSnapshot:
+            raise PreventUpdate from None
+
+    @app.callback(
+        Output(FILE, "data", allow_duplicate=True),
+        Output(SQL_ANSWER, "children", allow_duplicate=True),
+        *(Input(component, "n_clicks") for component in SQL_FILES.values()),
+        State(SQL, "value"),
+        State("language", "data"),
+        prevent_initial_call=True,
+    )
+    def sql_file(*given: Any) -> tuple[Any, Any]:
+        *clicks, sql, language = given
+        asked = next((kind for kind, component in SQL_FILES.items() if component == dash.ctx.triggered_id), None)
+        if asked is None or not any(clicks):
+            raise PreventUpdate
+        t = translator(language)
+        if not (sql or "").strip():
+            return dash.no_update, [states.notice(t("sql.nothing_asked"))]
+        try:
+            snapshot = store.current()
+            frame = query_apart(snapshot, str(sql), max_rows=SQL_FILE_ROWS, timeout=SQL_SECONDS)
+        except NoSnapshot:
+            raise PreventUpdate from None
+        except QueryError as error:
+            return dash.no_update, [_refusal(t, error)]
+        name = files.file_name(t("sql.file"), queries.last_day(snapshot), asked)
+        content = files.table_file(frame, asked, t("sql.file"))
+        return dict(dcc.send_bytes(content, name, type=files.MEDIA_TYPES[asked])), dash.no_update
 
     @app.callback(
         Output("url", "search", allow_duplicate=True),

@@ -55,6 +55,11 @@ def definition_href(context: PageContext, metric: MetricInfo) -> str:
     return context.link("/definitions", family=metric.family)
 
 
+def rows_href(context: PageContext, metric: MetricInfo) -> str:
+    """Address of the rows behind a metric, with the filters of the view."""
+    return context.link("/rows", metric=metric.name)
+
+
 def not_narrowed(t: Translator, dimensions: Sequence[str]) -> str | None:
     """The remark that a number is not narrowed by some filters."""
     if not dimensions:
@@ -122,6 +127,7 @@ def kpis(context: PageContext, metrics: Sequence[MetricInfo], courses_by: str | 
                 last_incomplete=bool(course.height) and course["metric_time"][-1] in cut,
                 until=min(span.end, context.last_day),
                 href=definition_href(context, metric),
+                rows_href=rows_href(context, metric),
                 note=not_narrowed(t, unknown),
             )
         )
@@ -207,6 +213,8 @@ def trend_panel(context: PageContext, metric: MetricInfo) -> html.Div:
             as_table(t, _trend_table(t, style, course, cut, metric.has_parts)),
         ],
         metric=metric.name,
+        data=course,
+        rows_href=rows_href(context, metric),
     )
 
 
@@ -265,6 +273,7 @@ def pair_panel(context: PageContext, names: Sequence[str], title: str, words: Se
             as_table(t, plain_table(names_of, rows, last_is_text=False)),
         ],
         metric=first.name,
+        data=pl.concat([course.select(pl.lit(word).alias("series"), pl.all()) for word, course in courses]),
     )
 
 
@@ -407,6 +416,10 @@ def split_panel(
             as_table(t, slice_table(t, slices, metric.unit, dimension_name(t, by), metric.has_parts)),
         ],
         metric=name,
+        data=pl.DataFrame(rows, infer_schema_length=None).select(
+            pl.Series("label", [one.label for one in slices], dtype=pl.String), pl.all()
+        ),
+        rows_href=rows_href(context, metric),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import polars as pl
 from dash import html
 
 from dashboards.components import states
@@ -132,6 +133,7 @@ def _importance(context: PageContext) -> list[Any]:
                 height=QUADRANT_HEIGHT,
                 note=t("satisfaction.importance_by", kind=kind),
                 below=[html.P(t("satisfaction.fixed_period", period=period), className="remark"), as_table(t, table)],
+                data=pl.DataFrame(items, infer_schema_length=None),
             )
         )
     return [parts.panels(*found)]
@@ -196,6 +198,7 @@ def _drivers(context: PageContext) -> list[Any]:
                 label=t("part.chart_label", name=f"{t('satisfaction.drivers')}: {name}", period=period),
                 height=figure_height(len(slices)),
                 below=[html.P(remark, className="remark"), as_table(t, table)],
+                data=pl.DataFrame(mine, infer_schema_length=None),
             )
         )
     return [parts.panels(*found)]

@@ -26,6 +26,7 @@ PAGES = {
     "/causes": ("Causes and improvement", "原因与改善"),
     "/contact-centre": ("Contact centre", "客服中心"),
     "/tickets": ("Tickets", "工单"),
+    "/customer": ("Customer", "客户档案"),
     "/explore": ("Explore", "自由分析"),
     "/definitions": ("Definitions", "指标定义"),
     "/data-health": ("Data health", "数据健康"),
@@ -119,6 +120,45 @@ def test_what_is_explored_stands_in_the_address(company: str, watch: Watch) -> N
     page.wait_for_load_state("networkidle")
     assert "metric=service_level" in page.url and "by=queue" in page.url and "period=last_30_days" in page.url
     assert "select" in page.locator(".sql").inner_text()
+    assert watched.errors == []
+
+
+def test_tables_charts_and_free_queries_become_files(company: str, watch: Watch, tmp_path: Path) -> None:
+    watched = watch(company)
+    page = watched.open("/explore?lang=en&metric=tickets_created&by=channel&grain=none")
+    menu = page.locator("details.download:has([data-export='explore-chart'])")
+    for kind, begins in (
+        ("csv", b"\xef\xbb\xbf"),
+        ("xlsx", b"PK"),
+        ("parquet", b"PAR1"),
+        ("svg", b"<svg"),
+        ("png", b"\x89PNG"),
+    ):
+        menu.locator("summary").click()
+        with page.expect_download() as given:
+            menu.locator(f"button[data-kind={kind}]").click()
+        assert given.value.suggested_filename.endswith(f".{kind}")
+        given.value.save_as(tmp_path / kind)
+        assert (tmp_path / kind).read_bytes().startswith(begins), kind
+    page.locator("#sql-text").fill("select channel, count(*) as n from fct_tickets group by all")
+    page.locator("#sql-run").click()
+    page.wait_for_selector("#sql-grid .ag-row")
+    page.locator("#sql-text").fill("select * from read_csv('/etc/hostname')")
+    page.wait_for_timeout(500)
+    page.locator("#sql-run").click()
+    page.wait_for_selector(".sql-refused")
+    assert watched.errors == []
+
+
+def test_a_number_leads_to_its_rows_and_a_row_to_its_customer(company: str, watch: Watch) -> None:
+    watched = watch(company)
+    page = watched.open("/tickets?lang=en&period=custom&from=2026-08-01&to=2026-09-30&compare=none")
+    page.locator("[data-metric=tickets_created] a[href*='/rows']").first.click()
+    page.wait_for_selector("#rows-count")
+    assert "rows of fct_tickets" in page.locator("#rows-count").inner_text()
+    page.locator("#rows-grid .cell-link").first.click()
+    page.wait_for_selector("#customer-timeline")
+    assert "/customer?who=" in page.url
     assert watched.errors == []
 
 
