@@ -17,7 +17,7 @@ import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 from zoneinfo import ZoneInfo
@@ -1311,6 +1311,46 @@ def show_customer(
             )
             mark = f" [bold]({t('customer.open')})[/]" if entry["is_open"] else ""
             out.print(f"{at}  {_escaped(customers.entry_words(entry, words, t))}{mark}", soft_wrap=True)
+
+
+@show_app.command("cause")
+def show_cause(
+    wanted: Annotated[
+        str,
+        typer.Argument(metavar="CODE", help="Code of a cause, its last part or its name (us.network.outage, outage)."),
+    ],
+    lang: Annotated[str, typer.Option(help="en or zh.")] = "en",
+    first_day: Annotated[
+        str | None, typer.Option("--from", help="First day (2026-01-01); default: a year back.")
+    ] = None,
+    last_day: Annotated[str | None, typer.Option("--to", help="Last day; default: the last of the data.")] = None,
+    unit: Annotated[list[str] | None, typer.Option(help="Only these units and those below them (repeatable).")] = None,
+    cases: Annotated[int, typer.Option(min=0, help="Newest cases at most.")] = 5,
+    as_json: Json = False,
+) -> None:
+    """The profile of one root cause on one page: what it costs, its course, where it gathers, its words and cases, what was done. Without texts."""
+    from dashboards.data import causes
+    from dashboards.data.customers import Words
+    from dashboards.data.metrics import Filters
+    from dashboards.i18n import LANGUAGES, translator
+
+    if lang not in LANGUAGES:
+        _fail(f"--lang {lang!r}; there are {', '.join(LANGUAGES)}.", EXIT_USAGE)
+    first, last, t = _day(first_day, "--from"), _day(last_day, "--to"), translator(lang)
+    with _snapshot() as snapshot:
+        try:
+            code = causes.find_cause(snapshot, wanted)
+        except causes.CauseError as error:
+            _fail(error, EXIT_USAGE)
+        last = last or causes.last_day(snapshot)
+        first = first or last - timedelta(days=364)
+        found = causes.profile(snapshot, code, Filters(start=first, end=last, units=tuple(unit or ())), cases=cases)
+        if as_json:
+            _print_json(found | {"from": first, "to": last})
+            return
+        metrics = causes.cost_metrics(snapshot)
+        for line in causes.profile_lines(found, metrics, Words(snapshot, t), t, t.period(first, last)):
+            out.print(_escaped(line), soft_wrap=True, emoji=False)
 
 
 def main() -> None:

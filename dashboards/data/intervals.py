@@ -5,7 +5,7 @@ Belongs here: formulas over counts and sums. Does not belong here: where the cou
 
 from __future__ import annotations
 
-from math import sqrt
+from math import exp, sqrt
 
 Z = 1.959964
 """97.5th percentile of the standard normal distribution, as printed in tables (seven digits)."""
@@ -95,3 +95,16 @@ def net_promoter_weighted(
     """Interval of a weighted net promoter score in points, by the effective size."""
     n = effective_size(weight, squares)
     return net_promoter(promoters / weight * n, detractors / weight * n, n) if n > 0 else None
+
+
+def risk_ratio(hits: float, n: float, other_hits: float, other_n: float, z: float = Z) -> tuple[float, float] | None:
+    """Interval of the ratio of two shares, (hits / n) / (other_hits / other_n), on the log scale (Katz et al. 1978); None when a count is 0.
+
+    >>> tuple(round(bound, 3) for bound in risk_ratio(30, 100, 20, 100))
+    (0.916, 2.456)
+    """
+    if min(hits, other_hits, n, other_n) <= 0:
+        return None
+    ratio_of_shares = (hits / n) / (other_hits / other_n)
+    half = z * sqrt(max(0.0, 1 / hits - 1 / n + 1 / other_hits - 1 / other_n))
+    return ratio_of_shares * exp(-half), ratio_of_shares * exp(half)

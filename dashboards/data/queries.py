@@ -189,6 +189,7 @@ def metric_changes(snapshot: Snapshot, names: Sequence[str]) -> Rows:
 _SAME_VALUES = {
     "cause": "topic",
     "symptom": "topic",
+    "cause_owner": "owner",
     "previous_grade": "grade",
     "top_channel": "channel",
     "top_product_line": "product_line",

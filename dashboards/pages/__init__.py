@@ -7,6 +7,7 @@ published snapshot says what there is. So a page is tested by calling it, and a 
 from __future__ import annotations
 
 from dashboards.pages import (
+    causes,
     complaints,
     contact_centre,
     customer,
@@ -26,6 +27,7 @@ PAGES: tuple[Page, ...] = (
     satisfaction.PAGE,
     customers.PAGE,
     complaints.PAGE,
+    causes.PAGE,
     contact_centre.PAGE,
     tickets.PAGE,
     customer.PAGE,

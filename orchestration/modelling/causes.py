@@ -708,12 +708,18 @@ def candidates(
             continue
         inside = np.asarray(has[members].mean(axis=0)).ravel()
         worth = inside * novelty
+        _, holders = np.unique(customers[members].astype(str), return_inverse=True)
+        ones = np.ones(len(members), dtype=np.float32)
+        by_customer = sparse.csr_matrix(
+            (ones, (holders, np.arange(len(members)))), shape=(int(holders.max()) + 1, len(members))
+        )
+        people = np.bincount((by_customer @ has[members]).tocsr().indices, minlength=len(named))
         part = frame[members.tolist()].sort("opened_on", "complaint_id", descending=[True, False])
         names: dict[str, list[str]] = {"en": [], "zh": []}
         for column in np.lexsort((np.arange(len(named)), -worth)).tolist():
             kind, name = named[column]
-            held = inside[column] * len(members)
-            if kind == 3 or name.startswith(_MARK) or held < 3 or worth[column] <= 0:
+            # What several customers say names a group; what one of them says may be his name.
+            if kind == 3 or name.startswith(_MARK) or people[column] < 3 or worth[column] <= 0:
                 continue
             han = any("一" <= letter <= "鿿" for letter in name)
             shown = name.replace(" ", "") if han else name

@@ -44,6 +44,7 @@ _FORMAT = 2
 
 _EVERYBODYS = {
     "dim_calendar",
+    "dim_causes",
     "dim_sources",
     "fct_loads",
     "fct_load_accounting",

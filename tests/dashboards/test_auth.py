@@ -275,7 +275,7 @@ def two_companies(demo_home: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 INPUTS: dict[str, Any] = {
-    "pathname": "/", "search": "", "data": "x", "n_clicks": 1, "n_intervals": 1, "opened": False, "value": None, "selectedRows": [], "children": None,
+    "pathname": "/", "search": "", "data": "x", "n_clicks": 1, "n_submit": 1, "n_intervals": 1, "opened": False, "value": None, "selectedRows": [], "children": None,
 }  # fmt: skip
 """What callbacks are asked with, by property. A callback with a property that is not named here fails the test, so that it is asked with something sensible."""
 
@@ -312,10 +312,12 @@ def _bodies(app: dash.Dash, pages: list[str]) -> Iterator[tuple[str, dict[str, A
 def _addresses() -> list[str]:
     own = {
         "/customers": ("loyalty", "churn", "tiers", "money"),
+        "/causes": ("costs", "cause", "found", "improvement"),
         "/satisfaction": ("trends", "who", "quality", "drivers", "index"),
     }
     return [page.path for page in PAGES] + [f"{path}?tab={tab}" for path, tabs in own.items() for tab in tabs] + [
         "/explore?metric=tickets_created&by=org_unit_id&grain=month", "/?unit=P-SC", "/definitions?family=tickets_created",
+        "/rows?metric=tickets_created", "/rows?metric=csat_top2&part=numerator&unit=P-SC",
     ]  # fmt: skip
 
 

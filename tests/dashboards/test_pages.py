@@ -29,6 +29,9 @@ VIEWS = (
     "?tab=churn&metric=service_level&by=queue&grain=week",
     "?tab=tiers&metric=tickets_created&by=ticket_kind,channel&grain=none",
     "?tab=money&metric=logo_churn_annualised&by=nonsense&grain=fortnight",
+    "?tab=cause&cause=us.network&by=product_line",
+    "?tab=found",
+    "?tab=improvement&metric=cause_churned",
     "?period=custom&from=1999-01-01&to=1999-01-31",
 )
 METRICS = {
@@ -39,6 +42,7 @@ METRICS = {
         "complaint_stage_kept_rate",
         "second_complaint_rate_30d",
     ),
+    "causes": ("cause_repeat_rate", "cause_dissatisfaction_rate", "cause_handling_cost_per_case", "cause_churn_rate"),
     "contact_centre": (
         "calls_offered",
         "service_level",

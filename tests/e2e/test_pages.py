@@ -23,6 +23,7 @@ PAGES = {
     "/satisfaction": ("Satisfaction", "满意度"),
     "/customers": ("Customers", "客户"),
     "/complaints": ("Complaints", "投诉"),
+    "/causes": ("Causes and improvement", "原因与改善"),
     "/contact-centre": ("Contact centre", "客服中心"),
     "/tickets": ("Tickets", "工单"),
     "/customer": ("Customer", "客户档案"),
@@ -68,6 +69,7 @@ def test_cards_show_what_the_command_line_says(company: str, demo_home: Path, wa
     [
         ("/satisfaction", "csat_mean"),
         ("/complaints", "complaint_case_count"),
+        ("/causes", "cause_repeat_rate"),
         ("/contact-centre", "abandonment_rate"),
         ("/tickets", "reopen_rate"),
         ("/customers?tab=money", "billed_amount"),

@@ -248,6 +248,26 @@ def test_one_customer_is_no_new_cause(model: causes.Model) -> None:
     assert causes.candidates(frame, model, AS_OF, least=8).is_empty()
 
 
+def test_personal_data_of_a_complaint_is_in_no_word_and_in_no_candidate(model: causes.Model) -> None:
+    """A name that one customer writes again and again, and a number that everybody quotes, name neither a known cause nor a new one."""
+    app = {"new": (["掌厅闪退", "掌厅登录闪退"], ["app crashes", "app login crashes"])}
+    frame = cases(60, seed=21, said=app).with_columns(opened_on=pl.lit(AS_OF))
+    frame = frame.with_row_index("row").with_columns(
+        customer_key=pl.when(pl.col("row") < 12).then(pl.lit("k7")).otherwise("customer_key"),
+        text=pl.col("text")
+        + pl.when(pl.col("row") < 12)
+        .then(pl.lit(" 我是欧阳娜娜 i am wilhelmina 13800138000"))
+        .otherwise(pl.lit(" 13900139000")),
+    )
+    found = causes.candidates(frame.drop("row"), model, AS_OF, least=8)
+    assert found.height >= 1, "the group itself is found"
+    secrets = ("欧阳", "娜娜", "wilhelmina", "138", "139")
+    written = [str(value) for row in found.drop("complaint_ids", "example_complaint_ids").rows() for value in row]
+    assert not [value for value in written for secret in secrets if secret in value]
+    words = causes.train(cases().with_columns(text=pl.col("text") + " +86 139 0013 9000"), AS_OF, LIMITS).words
+    assert words.height and not words.filter(pl.col("word").str.contains("[0-9]")).height
+
+
 def test_what_is_kept_is_used_again_and_is_what_would_be_computed(monkeypatch: pytest.MonkeyPatch) -> None:
     """A night without a new month only scores new texts; a month or another cause of a case fits anew; the result is that of an empty warehouse."""
 

@@ -48,65 +48,11 @@ money as (
 ),
 
 handled as (
-    select
-        'call' as contact_kind,
-        'phone' as channel,
-        coalesce(facts.customer_source, facts.source) as source,
-        facts.customer_id,
-        facts.caller_phone,
-        facts.org_unit_id,
-        facts.started_at as handled_at,
-        case when facts.talk_seconds >= 0 then facts.talk_seconds + coalesce(facts.hold_seconds, 0) + coalesce(facts.wrap_up_seconds, 0) end as seconds
-    from {{ ref('int_call_facts') }} as facts
-    where facts.exclusion_kind is null and facts.disposition = 'answered'
-    union all
-    select
-        'message' as contact_kind,
-        facts.channel,
-        coalesce(facts.customer_source, facts.source) as source,
-        facts.customer_id,
-        null as caller_phone,
-        facts.org_unit_id,
-        facts.started_at as handled_at,
-        case when facts.session_seconds >= 0 then facts.session_seconds end as seconds
-    from {{ ref('int_message_facts') }} as facts
-    where facts.is_human_answered
-    union all
-    select
-        'ticket' as contact_kind,
-        facts.channel,
-        coalesce(facts.customer_source, facts.source) as source,
-        facts.customer_id,
-        null as caller_phone,
-        facts.org_unit_id,
-        facts.created_at as handled_at,
-        null as seconds
-    from {{ ref('int_ticket_facts') }} as facts
-    where facts.is_in_base
-    union all
-    select
-        'visit' as contact_kind,
-        facts.channel,
-        coalesce(facts.customer_source, facts.source) as source,
-        facts.customer_id,
-        null as caller_phone,
-        facts.org_unit_id,
-        coalesce(visits.reached_at, visits.ended_at) as handled_at,
-        case when visits.ended_at >= visits.reached_at then {{ seconds_between('visits.reached_at', 'visits.ended_at') }} end as seconds
-    from {{ ref('int_ticket_work') }} as visits
-    inner join {{ ref('int_ticket_facts') }} as facts on visits.source = facts.source and visits.ticket_id = facts.ticket_id
-    where visits.work_kind = 'visit' and facts.is_in_base
+    select * from {{ handled_contacts() }} as all_handled
 ),
 
 service_rates as (
-    select
-        costs.contact_kind,
-        costs.channel,
-        costs.cost_per_contact,
-        costs.cost_per_minute,
-        coalesce(costs.valid_from, date '1900-01-01') as valid_from,
-        coalesce(lead(costs.valid_from) over (partition by costs.contact_kind, costs.channel order by costs.valid_from nulls first), date '9999-12-31') as valid_to
-    from {{ ref('service_costs') }} as costs
+    select * from {{ service_rate_spans() }} as spans
 ),
 
 handled_days as (
@@ -129,10 +75,7 @@ service as (
         numbers.customer_number,
         {{ month_number('days.handled_on') }} as month_number,
         sum(
-            cast(
-                coalesce(own.cost_per_contact, every.cost_per_contact, 0)
-                + coalesce(own.cost_per_minute, every.cost_per_minute, 0) * coalesce(days.seconds, 0) / 60.0 as decimal(18, 2)
-            )
+            {{ service_cost('own', 'every', 'days.seconds') }}
         ) as service_cost_amount
     from handled_days as days
     inner join {{ ref('int_customer_numbers') }} as numbers on days.customer_key = numbers.customer_key
