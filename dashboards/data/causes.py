@@ -108,7 +108,7 @@ class Slice:
 def has_causes(snapshot: Snapshot) -> bool:
     """Whether the snapshot has what this module reads; one that an earlier program built has not."""
     found = snapshot.rows(
-        "select count(*) as n from information_schema.tables where table_name in (select unnest(?)) and table_schema = 'main'", [list(_TABLES)]
+        "select count(distinct table_name) as n from information_schema.tables where table_name in (select unnest(?)) and table_schema = 'main'", [list(_TABLES)]
     )  # fmt: skip
     return int(found[0]["n"]) == len(_TABLES)
 
