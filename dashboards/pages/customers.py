@@ -183,9 +183,9 @@ def _risk_list(context: PageContext) -> list[Any]:
     columns = [
         Column("customer", t("customers.customer"), "customer", width=150),
         Column("band", t("customers.band"), width=120),
-        Column("probability", t("customers.probability"), "number", width=135),
-        Column("fee", t("customers.fee"), "number", width=125),
-        Column("value", t("customers.at_stake"), "number", width=135),
+        Column("probability", t("customers.probability"), "number", width=165),
+        Column("fee", t("customers.fee"), "number", width=160),
+        Column("value", t("customers.at_stake"), "number", width=165),
         Column("reasons", t("customers.reasons"), "long", width=320),
         Column("signals", t("customers.signals", days=str(customer_lists.WARNING_DAYS)), "long", width=220),
         Column("unit", t("filter.unit"), width=150),
