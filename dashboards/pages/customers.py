@@ -31,7 +31,6 @@ RUNGS = ("potential", "new", "satisfied", "retained", "loyal", "left")
 QUADRANTS = ("true", "latent", "spurious", "none", "unknown")
 BANDS = ("high", "medium", "low", "unknown")
 AGES = ("not_due", "1-30", "31-60", "61-90", "91+")
-_STRATUM = "customer_kind"
 
 
 def render(context: PageContext) -> html.Div:
@@ -129,7 +128,8 @@ def _churn(context: PageContext) -> list[Any]:
             parts.panels(
                 parts.split_panel(context, "departures", "churn_type"),
                 parts.split_panel(context, "departures", "main_cause"),
-                _survival(context),
+                _survival(context, "customer_kind"),
+                _survival(context, "customer_tier"),
             ),
             lead=t("customers.why_lead"),
         ),
@@ -303,13 +303,14 @@ def _cohorts(context: PageContext) -> html.Div:
     )
 
 
-def _survival(context: PageContext) -> html.Div:
+def _survival(context: PageContext, kind: str) -> html.Div:
     t = context.t
-    rows = [row for row in queries.survival_curves(context.snapshot) if row["stratum_kind"] == _STRATUM]
-    title = t("customers.survival")
+    rows = [row for row in queries.survival_curves(context.snapshot) if row["stratum_kind"] == kind]
+    title = t("customers.survival", dimension=t(f"dimension.{kind}"))
+    panel = f"survival-{kind.replace('_', '-')}"
     if not rows:
-        return parts.empty_panel(t, "survival", title, t("state.empty.no_rows"))
-    labels = queries.value_labels(context.snapshot, _STRATUM, t.language)
+        return parts.empty_panel(t, panel, title, t("state.empty.no_rows"))
+    labels = queries.value_labels(context.snapshot, kind, t.language)
     curves, cells = [], []
     for stratum in sorted({row["stratum"] for row in rows}):
         mine = [row for row in rows if row["stratum"] == stratum]
@@ -346,7 +347,7 @@ def _survival(context: PageContext) -> html.Div:
         )
     table = plain_table(
         [
-            parts.heading(t(f"dimension.{_STRATUM}")),
+            parts.heading(t(f"dimension.{kind}")),
             t("customers.after_a_year"),
             t("customers.median_days"),
             t("customers.at_risk"),
@@ -356,7 +357,7 @@ def _survival(context: PageContext) -> html.Div:
     )
     return chart_panel(
         t,
-        "survival",
+        panel,
         title,
         curves_figure(curves, t("customers.days"), in_steps=True),
         label=title,
