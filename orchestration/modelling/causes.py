@@ -127,6 +127,11 @@ def code_digest() -> str:
 # -- texts to features -------------------------------------------------------------------------------------------------
 
 
+def _plain(texts: pl.Series) -> pl.Series:
+    plain = texts.fill_null("").str.slice(0, _TEXT).str.normalize("NFKC").str.to_lowercase()
+    return plain.str.replace_many(list(_SIMPLER), list(_SIMPLER.values()))
+
+
 def tokens(texts: pl.Series) -> pl.Series:
     """Tokens of each text: words of letters in small letters, and single Han characters in simplified form.
 
@@ -136,9 +141,7 @@ def tokens(texts: pl.Series) -> pl.Series:
     Returns:
         A list of strings for each text.
     """
-    plain = texts.fill_null("").str.slice(0, _TEXT).str.normalize("NFKC").str.to_lowercase()
-    plain = plain.str.replace_many(list(_SIMPLER), list(_SIMPLER.values()))
-    return plain.str.extract_all(rf"\p{{Han}}|[\p{{L}}&&[^\p{{Han}}]]{{1,{_LONGEST}}}")
+    return _plain(texts).str.extract_all(rf"\p{{Han}}|[\p{{L}}&&[^\p{{Han}}]]{{1,{_LONGEST}}}")
 
 
 @dataclass(frozen=True)
@@ -611,7 +614,8 @@ def _cross_calibrated(model: Model, cases: pl.DataFrame, limits: Limits) -> Mode
 def words_of(model: Model, cases: pl.DataFrame, limits: Limits, most: int = 10) -> pl.DataFrame:
     """Words that speak most for each cause, by language of the word, with the newest case of it that has the word (`WORDS`).
 
-    Only tokens and pairs that stand in cases of `word_cases` different customers are shown, so that no word leads to one of them.
+    Only tokens and pairs that stand in cases of `word_cases` different customers are shown, so that no word leads to one of them; of Chinese pairs the word that has
+    them (`words_of_pairs`), with the cases that have the word.
     """
     from scipy import sparse
 
@@ -642,20 +646,48 @@ def words_of(model: Model, cases: pl.DataFrame, limits: Limits, most: int = 10) 
         weight = model.weights[:, at] * model.vocabulary.idf
         able = shown & ~single_han & (customers >= limits.word_cases) & (weight > 0) & (kinds > 0)
         columns = part.tocsc()
-        for language in ("en", "zh"):
-            rank = 0
-            for column in sorted(np.flatnonzero(able).tolist(), key=lambda c: (-float(weight[c]), named[c][1])):
-                name = named[column][1]
-                han = any("一" <= letter <= "鿿" for letter in name)
-                if han != (language == "zh"):
+        chinese = words_of_pairs(cases["text"][mine.tolist()], holders, limits.word_cases)
+        shown_as: dict[str, list[str]] = {"en": [], "zh": []}
+        for column in sorted(np.flatnonzero(able).tolist(), key=lambda c: (-float(weight[c]), named[c][1])):
+            word, here = named[column][1], int(count[column])
+            last = int(columns.indices[columns.indptr[column] : columns.indptr[column + 1]].max())
+            language = "zh" if any("一" <= letter <= "鿿" for letter in word) else "en"
+            if language == "zh":
+                if word.replace(" ", "") not in chinese:
                     continue
-                rank += 1
-                if rank > most:
-                    break
-                last = mine[columns.indices[columns.indptr[column] : columns.indptr[column + 1]].max()]
-                shown_as = name.replace(" ", "") if han else name
-                rows.append((language, cause, rank, shown_as, round(float(weight[column]), 6), int(count[column]), cases["complaint_id"][int(last)]))  # fmt: skip
+                word, here, last = chinese[word.replace(" ", "")]
+            if word in shown_as[language] or len(shown_as[language]) == most:
+                continue
+            shown_as[language].append(word)
+            rows.append((language, cause, len(shown_as[language]), word, round(float(weight[column]), 6), here, cases["complaint_id"][int(mine[last])]))  # fmt: skip
     return pl.DataFrame(rows, schema=WORDS, orient="row")
+
+
+def words_of_pairs(texts: pl.Series, customers: Integers, least: int) -> dict[str, tuple[str, int, int]]:
+    """Which Chinese word a pair of neighbouring characters belongs to: half a word, or the end of one and the beginning of the next, says nothing to a reader.
+
+    Args:
+        texts: one a case.
+        customers: number of the customer of each.
+        least: customers in whose texts a word must stand.
+
+    Returns:
+        For each pair the word of two Han characters and more that has it, by jieba's dictionary (of several the one in most texts), the number of texts with it
+        and the place of the last of them. Pairs that stand in no word are left out.
+    """
+    import rjieba
+
+    texts_of: dict[str, list[int]] = {}
+    for place, text in enumerate(_plain(texts)):
+        for word in set(rjieba.cut(text)):
+            if len(word) > 1 and all("一" <= letter <= "鿿" for letter in word):
+                texts_of.setdefault(word, []).append(place)
+    found: dict[str, tuple[str, int, int]] = {}
+    for word, places in sorted(texts_of.items(), key=lambda one: (-len(one[1]), one[0])):
+        if len(set(customers[places].tolist())) >= least:
+            for at in range(len(word) - 1):
+                found.setdefault(word[at : at + 2], (word, len(places), places[-1]))
+    return found
 
 
 # -- what is not known yet ---------------------------------------------------------------------------------------------
@@ -715,6 +747,7 @@ def candidates(
         )
         people = np.bincount((by_customer @ has[members]).tocsr().indices, minlength=len(named))
         part = frame[members.tolist()].sort("opened_on", "complaint_id", descending=[True, False])
+        chinese = words_of_pairs(frame["text"][members.tolist()], holders, 3)
         names: dict[str, list[str]] = {"en": [], "zh": []}
         for column in np.lexsort((np.arange(len(named)), -worth)).tolist():
             kind, name = named[column]
@@ -722,7 +755,7 @@ def candidates(
             if kind == 3 or name.startswith(_MARK) or people[column] < 3 or worth[column] <= 0:
                 continue
             han = any("一" <= letter <= "鿿" for letter in name)
-            shown = name.replace(" ", "") if han else name
+            shown = chinese.get(name.replace(" ", ""), ("", 0, 0))[0] if han else name
             words = names["zh" if han else "en"]
             if len(shown) > 1 and len(words) < most_words and not any(shown in w or w in shown for w in words):
                 words.append(shown)
