@@ -14,7 +14,8 @@ from typing import Any
 
 from dashboards.data import intervals
 from dashboards.data.customers import Words
-from dashboards.data.metrics import Filters, Metric, MetricValue, catalogue, metric_frame, metric_values, rows_behind
+from dashboards.data.metrics import Filters, Metric, MetricValue, catalogue, metric_frame, metric_values
+from dashboards.data.rows import rows_behind
 from dashboards.data.snapshot import Snapshot
 from dashboards.data.units import format_value
 from dashboards.i18n import Translator
@@ -227,7 +228,7 @@ def cause_words(snapshot: Snapshot, codes: Sequence[str], most: int = MOST_WORDS
 def cause_cases(snapshot: Snapshot, codes: Sequence[str] | None, filters: Filters, limit: int) -> Rows:
     """The newest cases of a cause (of all causes: None) with what each cost; no text."""
     wanted = narrowed_to(filters, codes) if codes else filters
-    return rows_behind(snapshot, "cause_cases", CASE_COLUMNS, wanted, limit).to_dicts()
+    return rows_behind(snapshot, "cause_cases", wanted, limit=limit).frame.select(CASE_COLUMNS).to_dicts()
 
 
 def cause_candidates(snapshot: Snapshot) -> Rows:

@@ -249,28 +249,6 @@ def _conditions(part: Part, filters: Filters, clock: str) -> tuple[str, list[obj
     return f" where {' and '.join(clauses)}", values
 
 
-def rows_behind(snapshot: Snapshot, name: str, columns: Sequence[str], filters: Filters, limit: int) -> pl.DataFrame:
-    """Rows of the mart behind a metric, the newest first: what a number is counted from.
-
-    Args:
-        columns: columns of the mart, written in the code, never taken from a reader.
-        limit: rows at most.
-
-    Raises:
-        MetricError: there is no such metric, or it has no rows of one mart.
-    """
-    metric = find_metric(catalogue(snapshot), name)
-    if not metric.parts:
-        raise MetricError(f"{name} is arithmetic over other metrics; ask for the rows of one of them.")
-    part = metric.parts[0]
-    where, values = _conditions(part, filters, f'"{part.clock}"')
-    listed = ", ".join(f'"{column}"' for column in columns)
-    order = ", ".join([f'"{part.clock}" desc', *(f'"{column}"' for column in columns)])
-    return snapshot.frame(
-        f'select {listed} from main."{part.model}"{where} order by {order} limit {int(limit)}', values
-    )
-
-
 def row_conditions(filters: Filters, dimensions: Iterable[str], clock: str) -> tuple[str, list[object]]:
     """Where clause over the rows of a mart itself, and its parameters.
 

@@ -67,7 +67,7 @@ def _arguments(name: str, function: Any, customer: str) -> list[dict[str, Any]]:
     special: dict[str, dict[str, Any]] = {
         "queries.metric_week": {"name": "calls_offered", "by": "channel"}, "metrics.weekday_frame": {"by": "org_unit_id"},
         "queues.queue_waits": {"by": "org_unit_id", "source": None}, "atlas.variants": {"family": "csat_top2"},
-        "causes.find_cause": {"wanted": "us.billing"}, "causes.over_representation": {"by": "channel"}, "metrics.rows_behind": {"columns": ["ticket_id"], "name": "tickets_created"},
+        "causes.find_cause": {"wanted": "us.billing"}, "causes.over_representation": {"by": "channel"},
     }  # fmt: skip
     given: dict[str, Any] = {}
     for parameter in inspect.signature(function).parameters.values():
