@@ -101,7 +101,8 @@ def _pareto(context: PageContext, name: str, by: str) -> html.Div:
     t = context.t
     (metric,) = queries.known_metrics(context.snapshot, [name])
     filters, unknown = metric.narrowed(context.filters(context.span))
-    frame = queries.metric_slices(context.snapshot, name, [by], filters).filter(pl.col("value") > 0)
+    found = queries.metric_slices(context.snapshot, name, [by], filters)
+    frame = found.filter(pl.col("value") > 0)
     title = t("part.by", name=t(f"causes.by_{name}"), dimension=parts.dimension_name(t, by))
     if not frame.height:
         return parts.empty_panel(t, "pareto-chart", title, t("kpi.no_contacts"))
@@ -113,7 +114,7 @@ def _pareto(context: PageContext, name: str, by: str) -> html.Div:
         [[row.label, format_value(t, row.count, metric.unit), t.percent(row.share), t.percent(row.reached)] for row in rows],
         last_is_text=False,
     )  # fmt: skip
-    remark = parts.not_narrowed(t, unknown)
+    remarks = [one for one in (parts.not_narrowed(t, unknown), parts.left_out(context, found)) if one]
     return chart_panel(
         t,
         "pareto-chart",
@@ -122,7 +123,7 @@ def _pareto(context: PageContext, name: str, by: str) -> html.Div:
         label=t("part.chart_label", name=title, period=t.period(context.span.start, context.span.end)),
         height=figure_height(len(rows)) + 26,
         href=parts.definition_href(context, metric),
-        below=[*([html.P(remark, className="remark")] if remark else []), as_table(t, table)],
+        below=[*(html.P(one, className="remark") for one in remarks), as_table(t, table)],
         metric=name,
     )
 
@@ -133,10 +134,10 @@ def _tree(context: PageContext) -> html.Div:
     metrics = queries.known_metrics(context.snapshot, causes.COSTS)
     filters, _ = metrics[0].narrowed(context.filters(context.span))
     tree = causes.cause_tree(context.snapshot)
-    values: dict[str, dict[str, float]] = {}
+    values: dict[str, dict[str, float | None]] = {}
     for metric in metrics:
         frame = queries.metric_slices(context.snapshot, metric.name, ["root_cause"], filters)
-        values[metric.name] = {code: value or 0.0 for code, value in frame.select("root_cause", "value").iter_rows()}
+        values[metric.name] = dict(frame.select("root_cause", "value").iter_rows())
     lines = [(cause.code, cause.name(t.language), cause.depth, causes.subtree(tree, cause.code)) for cause in tree]
     labels = queries.value_labels(context.snapshot, "root_cause", t.language)
     known = {cause.code for cause in tree}
@@ -144,8 +145,10 @@ def _tree(context: PageContext) -> html.Div:
         lines.append((code, parts.value_name(t, labels, code), 0, (code,)))
     body = []
     for code, name, depth, codes in lines:
-        sums = {metric.name: sum(values[metric.name].get(one, 0.0) for one in codes) for metric in metrics}
-        if not sums["cause_cases"] and depth:
+        sums = {
+            metric.name: _total([values[metric.name].get(one, 0.0) for one in codes], context) for metric in metrics
+        }
+        if sums["cause_cases"] == 0 and depth:
             continue
         link = dcc.Link(name, href=_link(context, tab="cause", cause=code), className="quiet-link")
         body.append(
@@ -162,6 +165,14 @@ def _tree(context: PageContext) -> html.Div:
     )
     table = html.Table([html.Thead(head), html.Tbody(body)], className="plain-table plain-table-numbers")
     return html.Div(html.Div(table, className="table-scroll table-whole", tabIndex=0), className="panel")
+
+
+def _total(values: Sequence[float | None], context: PageContext) -> float | None:
+    """The sum of what is known. To a reader with rights of their own a missing value is one that is not told, and so is any sum with it."""
+    known = [value for value in values if value is not None]
+    if not known or (context.snapshot.viewer.is_limited and len(known) < len(values)):
+        return None
+    return sum(known)
 
 
 # One cause

@@ -162,7 +162,8 @@ def _pareto(context: PageContext, by: str) -> html.Div:
     if not found or by not in found[0].dimensions:
         return parts.empty_panel(t, key, title, t("state.empty.no_metric"))
     filters, unknown = found[0].narrowed(context.filters(context.span))
-    frame = queries.metric_slices(context.snapshot, name, [by], filters).filter(pl.col("value") > 0)
+    slices = queries.metric_slices(context.snapshot, name, [by], filters)
+    frame = slices.filter(pl.col("value") > 0)
     if not frame.height:
         return parts.empty_panel(t, key, title, t("kpi.no_contacts"))
     labels = queries.value_labels(context.snapshot, by, t.language)
@@ -173,8 +174,8 @@ def _pareto(context: PageContext, by: str) -> html.Div:
         [[row.label, t.integer(row.count), t.percent(row.share), t.percent(row.reached)] for row in rows],
         last_is_text=False,
     )
-    remark = parts.not_narrowed(t, unknown)
-    below: list[Any] = [html.P(remark, className="remark")] if remark else []
+    remarks = (parts.not_narrowed(t, unknown), parts.left_out(context, slices))
+    below: list[Any] = [html.P(one, className="remark") for one in remarks if one]
     return chart_panel(
         t,
         key,

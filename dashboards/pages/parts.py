@@ -67,6 +67,13 @@ def not_narrowed(t: Translator, dimensions: Sequence[str]) -> str | None:
     return t("part.not_narrowed", names=t("part.and").join(dimension_name(t, name) for name in dimensions))
 
 
+def left_out(context: PageContext, frame: pl.DataFrame) -> str | None:
+    """The remark that a reader with rights of their own is not told some values of a split: those have no value in the frame."""
+    if not context.snapshot.viewer.is_limited or not frame["value"].null_count():
+        return None
+    return context.t("rights.left_out")
+
+
 def dimension_name(t: Translator, name: str) -> str:
     """A dimension in the reader's language; one without words is shown as it is."""
     return t(f"dimension.{name}") if t.has(f"dimension.{name}") else name.replace("_", " ")
