@@ -149,6 +149,11 @@ class Provider:
                 }
             )
 
+        @app.get("/sign-out")
+        def sign_out() -> Any:
+            assert request.args["client_id"] == CLIENT_ID
+            return redirect(request.args["post_logout_redirect_uri"])
+
         @app.get("/userinfo")
         def userinfo() -> Response:
             return jsonify(self._tokens[request.headers["Authorization"].removeprefix("Bearer ")])

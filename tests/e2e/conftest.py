@@ -7,8 +7,9 @@ import shutil
 import socket
 import subprocess
 import time
+import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -38,23 +39,27 @@ class Watched:
         return self.page
 
 
-def _serve(home: Path) -> tuple[subprocess.Popen[bytes], str]:
+def _serve(home: Path, settings: Mapping[str, str] | None = None) -> tuple[subprocess.Popen[bytes], str]:
+    """Serve a home; `{base}` in a setting becomes the server's address."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
+    base = f"http://127.0.0.1:{port}"
+    more = {name: value.replace("{base}", base) for name, value in (settings or {}).items()}
     process = subprocess.Popen(
         [str(CSATLAS), "serve", "--port", str(port)],
-        env={**os.environ, "CSATLAS_HOME": str(home), "CSATLAS_WORKERS": "1"},
+        env={**os.environ, "CSATLAS_HOME": str(home), "CSATLAS_WORKERS": "1", **more},
         cwd=PROJECT_ROOT,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    base = f"http://127.0.0.1:{port}"
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         try:
             with urllib.request.urlopen(base, timeout=2):
                 return process, base
+        except urllib.error.HTTPError:
+            return process, base  # it answers, and asks for a sign-in
         except OSError:
             time.sleep(0.2)
     process.kill()
@@ -62,12 +67,12 @@ def _serve(home: Path) -> tuple[subprocess.Popen[bytes], str]:
 
 
 @pytest.fixture
-def serve() -> Iterator[Callable[[Path], str]]:
+def serve() -> Iterator[Callable[..., str]]:
     """Serve a home for one test; gives the address."""
     started: list[subprocess.Popen[bytes]] = []
 
-    def start(home: Path) -> str:
-        process, base = _serve(home)
+    def start(home: Path, settings: Mapping[str, str] | None = None) -> str:
+        process, base = _serve(home, settings)
         started.append(process)
         return base
 
