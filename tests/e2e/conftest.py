@@ -113,8 +113,8 @@ def watch(browser: Browser) -> Iterator[Callable[..., Watched]]:
     """Open a browser page at a server's address and note console errors and every host it talks to."""
     contexts = []
 
-    def start(base: str, width: int = 1280) -> Watched:
-        context = browser.new_context(viewport={"width": width, "height": 900}, locale="en-GB")
+    def start(base: str, width: int = 1280, *, bypass_csp: bool = False) -> Watched:
+        context = browser.new_context(viewport={"width": width, "height": 900}, locale="en-GB", bypass_csp=bypass_csp)
         contexts.append(context)
         watched = Watched(context.new_page(), base)
         watched.page.on(
