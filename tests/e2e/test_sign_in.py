@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 
 def test_signing_in_at_a_provider_and_with_a_password(
-    demo_home: Path, tmp_path: Path, serve: Callable[..., str], watch: Callable[..., Watched]
+    demo_home: Path, tmp_path: Path, serve: Callable[..., str], watch: Callable[..., Watched], axe: str | None
 ) -> None:
     (tmp_path / "serving").symlink_to(demo_home / "serving")
     Accounts(tmp_path).add("li", "a long enough one", role="executive", units=None, personal=False)
@@ -43,6 +43,7 @@ def test_signing_in_at_a_provider_and_with_a_password(
         page.wait_for_url(f"{watched.base}/sign-in*")
         assert "/sign-out" in provider.asked, "the provider's session has ended too"
         page.goto(f"{watched.base}/tickets?lang=en")
+        assert axe is None or watched.serious() == []
         page.get_by_label("User name").fill("li")
         page.get_by_label("Password").fill("a long enough one")
         page.get_by_role("button", name="Sign in").click()
