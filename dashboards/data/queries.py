@@ -244,14 +244,6 @@ def satisfaction_drivers(snapshot: Snapshot) -> Rows:
     )
 
 
-def index_comparison(snapshot: Snapshot) -> Rows:
-    """The own satisfaction index beside published ones: of each product the newest period."""
-    return snapshot.rows(
-        "select model, period, product_line, entity, own_index, own_low, own_high, own_respondents, is_small_base, published_period, published_value,"
-        " standing from fct_index_comparison qualify period = max(period) over (partition by product_line) order by product_line, published_value desc, entity"
-    )
-
-
 def index_periods(snapshot: Snapshot) -> Rows:
     """Waves of the index surveys with their first and last day, in order."""
     return snapshot.rows(

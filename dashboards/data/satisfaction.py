@@ -16,7 +16,7 @@ from dashboards.data.snapshot import Snapshot
 
 Rows = list[dict[str, Any]]
 
-JUDGEMENTS = ("unhappy", "happy", "no_score")
+JUDGEMENTS = ("unhappy", "between", "happy", "no_score")
 
 
 def method_agreement(snapshot: Snapshot) -> Rows:
@@ -132,7 +132,8 @@ def comments(snapshot: Snapshot, filters: Filters, *, limit: int) -> tuple[Rows,
 
     Returns:
         Rows (responded_on, survey_id, customer_key, org_unit_id, channel, product_line, judgement, topics) and how many there are in all.
-        `judgement`: happy or unhappy by the satisfaction or recommendation of the same answer, no_score where it has neither.
+        `judgement` by the satisfaction or recommendation of the same answer: happy (satisfied, promoter), unhappy (not satisfied,
+        detractor), between (neither promoter nor detractor), no_score (it has neither question).
     """
     where, values = row_conditions(filters, ("org_unit_id", "channel", "product_line", "customer_kind"), "responded_on")
     rows = snapshot.rows(
@@ -140,7 +141,8 @@ def comments(snapshot: Snapshot, filters: Filters, *, limit: int) -> tuple[Rows,
         " any_value(customer_key) as customer_key, any_value(org_unit_id) as org_unit_id, any_value(channel) as channel,"
         " any_value(product_line) as product_line, list(comment_topic order by topic_rank, comment_topic) as topics,"
         " case when max(csat_answers) > 0 and max(csat_satisfied) > 0 or max(nps_promoters) > 0 then 'happy'"
-        " when max(csat_answers) > 0 or max(nps_detractors) > 0 then 'unhappy' else 'no_score' end as judgement,"
+        " when max(csat_answers) > 0 or max(nps_detractors) > 0 then 'unhappy' when max(nps_answers) > 0 then 'between'"
+        " else 'no_score' end as judgement,"
         f" count(*) over () as total from main.fct_comment_topics{where} group by source, response_id"
         " order by responded_at desc, source, response_id limit ?",
         [*values, limit],
