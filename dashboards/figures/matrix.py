@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import plotly.graph_objects as go
 
@@ -12,13 +13,42 @@ from dashboards.figures.slices import wrapped
 from dashboards.figures.trend import plain
 
 _ROW_HEIGHT = 40
-_WHITE_FROM = 0.55
-"""From this share of the scale on the number is white: below, dark on light is read better."""
+_LONGEST = 68
+"""Letters that the headings of all columns together have room for in one line."""
 
 
 def matrix_height(rows: int) -> int:
     """Pixels for so many rows."""
-    return 96 + _ROW_HEIGHT * rows
+    return 104 + _ROW_HEIGHT * rows
+
+
+def _shade(share: float) -> str:
+    """The colour of a cell at a share of the scale, as plotly mixes it."""
+    for (low, light), (high, dark) in pairwise(HIGH_IS_DARK):
+        if share <= high:
+            part = (share - low) / (high - low)
+            mixed = (round(int(light[i : i + 2], 16) * (1 - part) + int(dark[i : i + 2], 16) * part) for i in (1, 3, 5))
+            return "#" + "".join(f"{channel:02x}" for channel in mixed)
+    return HIGH_IS_DARK[-1][1]
+
+
+def _ink(share: float) -> str:
+    """White or dark, whichever is read better on that shade."""
+    return max((theme.SURFACE, theme.INK), key=lambda ink: theme.contrast(ink, _shade(share)))
+
+
+def _heading(name: str, columns: int) -> str:
+    """A heading in as many lines as the column is narrow, broken between words, in Chinese between letters."""
+    longest = max(8, _LONGEST // max(columns, 1) - 2)
+    lines: list[str] = []
+    pieces = name.split(" ") if " " in name else list(name) if any(ord(letter) > 0x2E7F for letter in name) else [name]
+    for piece in pieces:
+        joined = f"{lines[-1]}{' ' if ' ' in name else ''}{piece}" if lines else piece
+        if lines and sum(2 if ord(letter) > 0x2E7F else 1 for letter in joined) <= longest:
+            lines[-1] = joined
+        else:
+            lines.append(piece)
+    return "<br>".join(plain(line) for line in lines)
 
 
 def matrix_figure(
@@ -58,16 +88,19 @@ def matrix_figure(
     for y, (line, written) in enumerate(zip(values, texts, strict=True)):
         for x, (value, text) in enumerate(zip(line, written, strict=True)):
             if text:
-                is_dark = value is not None and top > 0 and value / top >= _WHITE_FROM
-                figure.add_annotation(
-                    x=x, y=y, text=plain(text), showarrow=False, font={"size": 12, "color": theme.SURFACE if is_dark else theme.INK}
-                )  # fmt: skip
+                ink = theme.INK if value is None or top <= 0 else _ink(value / top)
+                figure.add_annotation(x=x, y=y, text=plain(text), showarrow=False, font={"size": 12, "color": ink})  # fmt: skip
     figure.update_layout(template=theme.plotly_template(), dragmode=False)
     figure.update_xaxes(
-        tickvals=list(range(len(columns))), ticktext=["<br>".join(plain(part) for part in wrapped(name)) for name in columns],
-        side="top", fixedrange=True, showgrid=False, tickangle=0, tickfont={"size": 11},
+        tickvals=list(range(len(columns))),
+        ticktext=[_heading(name, len(columns)) for name in columns],
+        side="top",
+        fixedrange=True,
+        showgrid=False,
+        tickangle=0,
+        tickfont={"size": 11},
         title={"text": plain(columns_title), "standoff": 6} if columns_title else None,
-    )  # fmt: skip
+    )
     figure.update_yaxes(
         tickvals=list(range(len(rows))), ticktext=["<br>".join(plain(part) for part in wrapped(name)) for name in rows],
         autorange="reversed", fixedrange=True, showgrid=False, title={"text": plain(rows_title), "standoff": 6} if rows_title else None,

@@ -44,7 +44,7 @@ def radar_figure(axes: Sequence[str], rings: Sequence[Ring], *, low: float = 0.0
         )
     figure.update_layout(
         template=theme.plotly_template(), dragmode=False, showlegend=True,
-        margin={"l": 48, "r": 48, "t": 34, "b": 26},
+        margin={"l": 48, "r": 48, "t": 30, "b": 30},
         polar={
             "bgcolor": theme.SURFACE,
             "radialaxis": {
@@ -56,6 +56,6 @@ def radar_figure(axes: Sequence[str], rings: Sequence[Ring], *, low: float = 0.0
                 "tickfont": {"size": 12, "color": theme.INK},
             },
         },
-        legend={"y": 1.06},
+        legend={"y": -0.12, "yanchor": "top", "x": 0.5, "xanchor": "center"},
     )  # fmt: skip
     return figure

@@ -113,7 +113,7 @@ def _who(context: PageContext) -> list[Any]:
 def _quality(context: PageContext) -> list[Any]:
     t = context.t
     return [
-        section("indicators", t("satisfaction.indicators"), parts.cards(context, INDICATORS), lead=t("satisfaction.indicators_lead")),
+        section("indicators", t("satisfaction.indicators"), *panels.indicators(context, INDICATORS), lead=t("satisfaction.indicators_lead")),
         section("quality", t("satisfaction.quality"), *panels.quality(context), lead=t("satisfaction.quality_lead")),
     ]  # fmt: skip
 

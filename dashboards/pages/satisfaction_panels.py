@@ -30,6 +30,7 @@ from dashboards.state import Span
 RADAR_HEIGHT = 340
 BRIDGE_HEIGHT = 280
 MOST_COMMENTS = 500
+MOST_GROUPS = 8
 MOST_POINTS = 16
 TOPICS_OF_A_POINT = 3
 LATENT = ("image", "expectation", "quality", "value", "satisfaction", "loyalty")
@@ -78,10 +79,13 @@ def waves(context: PageContext, name: str) -> html.Div:
 
 def comments(context: PageContext) -> list[Any]:
     """What comments speak of, point by point, and the answers they stand in."""
+    t = context.t
     return [
         parts.panels(
-            parts.split_panel(context, "comment_mentions", "comment_topic", as_bars=True),
-            parts.split_panel(context, "comment_topic_csat", "comment_topic"),
+            parts.split_panel(
+                context, "comment_mentions", "comment_topic", as_bars=True, title=t("satisfaction.by_topic")
+            ),
+            parts.split_panel(context, "comment_topic_csat", "comment_topic", title=t("satisfaction.csat_by_topic")),
             _comment_points(context),
         ),
         *_comment_list(context),
@@ -385,13 +389,38 @@ def _table_panel(
 # Service quality
 
 
+def indicators(context: PageContext, names: Sequence[str]) -> list[Any]:
+    """Cards over a year: most of these indicators are asked in waves."""
+    span = _year(context)
+    whole = PageContext(
+        context.snapshot, replace(context.view, period="custom", start=span.start, end=span.end), context.t
+    )
+    return [
+        parts.cards(whole, names),
+        *_remark(context.t("part.other_days", period=context.t.period(span.start, span.end))),
+    ]
+
+
 def quality(context: PageContext) -> list[Any]:
     """Expectation and perception by dimension of the service, and the gap between them."""
     return [
         parts.panels(
             _radar(context),
-            parts.split_panel(context, "servqual_dimension_gap", "dimension", span=_year(context)),
-            parts.split_panel(context, "servqual_stated_importance", "dimension", as_bars=True, span=_year(context)),
+            parts.split_panel(
+                context,
+                "servqual_dimension_gap",
+                "dimension",
+                span=_year(context),
+                title=context.t("satisfaction.gap_by_dimension"),
+            ),
+            parts.split_panel(
+                context,
+                "servqual_stated_importance",
+                "dimension",
+                as_bars=True,
+                span=_year(context),
+                title=context.t("satisfaction.importance_by_dimension"),
+            ),
             waves(context, "servqual_gap"),
             parts.pair_panel(
                 context,
@@ -494,7 +523,15 @@ def methods(context: PageContext) -> list[Any]:
     t = context.t
     rows = asked.method_agreement(context.snapshot)
     panels = [
-        parts.split_panel(context, "satisfaction_by_method", "method", order="key", as_bars=True, span=_year(context))
+        parts.split_panel(
+            context,
+            "satisfaction_by_method",
+            "method",
+            order="key",
+            as_bars=True,
+            span=_year(context),
+            title=t("satisfaction.by_method"),
+        )
     ]
     for year in sorted({row["year_begin"] for row in rows}, reverse=True)[:2]:
         panels.append(_agreement(context, [row for row in rows if row["year_begin"] == year]))
@@ -787,7 +824,12 @@ def _published(context: PageContext, rows: Sequence[Mapping[str, Any]]) -> html.
         height=figure_height(len(slices)),
         note=t("satisfaction.own", period=rows[0]["period"]),
         below=[
-            legend([("key key-whisker", t("satisfaction.bounds_key"))]),
+            legend(
+                [
+                    ("key key-whisker", t("satisfaction.bounds_key")),
+                    *([("key key-grey", t("trend.small_base"))] if any(one.is_small for one in slices) else []),
+                ]
+            ),
             *(_remark(t("satisfaction.years_apart", years=t.integer(years))) if years else []),
             *_whole(context),
             as_table(t, table),
