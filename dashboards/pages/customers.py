@@ -92,7 +92,7 @@ def _loyalty(context: PageContext) -> list[Any]:
                 panels.loyalty_effects(context),
             ),
         ),
-        section("inertia", t("customers.held_by"), *panels.inertia_watch(context)),
+        section("inertia", t("customers.watch"), *panels.inertia_watch(context)),
     ]  # fmt: skip
 
 

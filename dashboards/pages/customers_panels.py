@@ -29,6 +29,8 @@ from dashboards.state import Span
 FLOW_HEIGHT = 360
 CURVE_HEIGHT = 300
 MOST_WATCHED = 500
+LEAST_JUDGED = 30
+"""Fewest cases with which a promise kept is drawn in shades."""
 RUNGS = ("loyal", "retained", "satisfied", "new", "potential", "joined", "unknown", "left")
 """Rungs from above; what is no rung stands below."""
 CHURN_TYPES = ("negligent", "competitive", "malicious", "natural", "unknown")
@@ -73,20 +75,14 @@ def ladder_flow(context: PageContext) -> html.Div:
     }
     after = {key: sum(row["customers"] for row in rows if row["rung"] == key) for key in {row["rung"] for row in rows}}
     colour = {rung: theme.SERIES[index % len(theme.SERIES)] for index, rung in enumerate(RUNGS)}
-    total = sum(before.values())
 
-    def nodes(side: float, counts: Mapping[str, int], dimension: str) -> list[Node]:
-        found, above = [], 0.0
+    def nodes(column: int, counts: Mapping[str, int], dimension: str) -> list[Node]:
+        found = []
         for rung in sorted(counts, key=lambda rung: _place(RUNGS, rung)):
-            share = counts[rung] / total if total else 0.0
             name = words(dimension, rung)
-            found.append(
-                Node(
-                    f"{side}-{rung}", f"{name} {t.integer(counts[rung])}",
-                    f"<b>{name}</b><br>{t('customers.number')}: {t.integer(counts[rung])}", colour.get(rung, theme.FAINT), side, above + share / 2,
-                )
-            )  # fmt: skip
-            above += share
+            number = t.integer(counts[rung])
+            hover = f"<b>{name}</b><br>{t('customers.number')}: {number}"
+            found.append(Node(f"{column}-{rung}", f"{name} {number}", hover, colour.get(rung, theme.FAINT), column))
         return found
 
     def height(rung: str) -> int:
@@ -114,7 +110,7 @@ def ladder_flow(context: PageContext) -> html.Div:
         t,
         "ladder-flow",
         title,
-        flow_figure([*nodes(0.0, before, "rung_before"), *nodes(1.0, after, "rung")], links),
+        flow_figure([*nodes(0, before, "rung_before"), *nodes(1, after, "rung")], links, FLOW_HEIGHT),
         label=t("part.chart_label", name=title, period=t.grain_label(day.replace(day=1), "quarter")),
         height=FLOW_HEIGHT,
         note=t("customers.before_after"),
@@ -165,7 +161,7 @@ def ladder_dwell(context: PageContext) -> html.Div:
         )
     table = plain_table(
         [
-            t("dimension.rung"),
+            parts.heading(t("dimension.rung")),
             t("customers.after_quarters", quarters="1"),
             t("customers.median_quarters"),
             t("customers.at_risk"),
@@ -275,9 +271,8 @@ def inertia_watch(context: PageContext) -> list[Any]:
     t = context.t
     rows, total = customer_flows.inertia_watch(context.snapshot, context.filters(context.span), limit=MOST_WATCHED)
     remarks = _remarks(context, "channel", "product_line")
-    heading = html.H3(t("customers.watch"), className="list-head")
     if not rows:
-        return [heading, states.empty(t, t("customers.nobody_held")), *remarks]
+        return [states.empty(t, t("customers.nobody_held")), *remarks]
     words = Words(context.snapshot, t)
     shown = [
         {
@@ -310,7 +305,6 @@ def inertia_watch(context: PageContext) -> list[Any]:
         "customers.watch_shown", shown=t.integer(len(rows)), total=t.integer(total), day=t.date(rows[0]["quarter_end"])
     )
     return [
-        heading,
         data_grid(t, "customers-inertia", columns, shown, label=t("customers.watch"), height_rows=10),
         html.P(note, className="lead"),
         *remarks,
@@ -410,8 +404,8 @@ def win_back(context: PageContext) -> list[Any]:
             ),
             parts.split_panel(context, "win_back_rate", "action_kind", title=t("customers.won_back_by_offer"), span=year),
             action_effects(context),
-            keeping_and_winning(context),
-        )
+        ),
+        html.Div(parts.panels(keeping_and_winning(context)), className="after"),
     ]  # fmt: skip
 
 
@@ -576,7 +570,7 @@ def _pyramid(
         return EMPTY if value is None else t.number(value, 0)
 
     table = plain_table(
-        [t("dimension.grade"), t("customers.number"), t("customers.share_of_customers"), t("customers.money"), t("customers.share_of_money"), t("customers.to_enter"), t("customers.to_keep")],
+        [parts.heading(t("dimension.grade")), t("customers.number"), t("customers.share_of_customers"), t("customers.money"), t("customers.share_of_money"), t("customers.to_enter"), t("customers.to_keep")],
         [
             [
                 words("grade", grade), t.integer(count), t.percent(count / total if total else None), format_value(t, value, "currency"),
@@ -599,7 +593,7 @@ def _pyramid(
         note=t("customers.number"),
         below=[
             html.P(t("customers.graded_by", basis=basis, months=months), className="remark"),
-            html.Div(table, className="table-scroll", tabIndex=0),
+            as_table(t, table),
         ],
         data=pl.DataFrame(
             {"grade": grades, "customers": [sums[g][0] for g in grades], "value_amount": [sums[g][1] for g in grades]}
@@ -691,7 +685,19 @@ def standards(context: PageContext) -> html.Div:
 
     def text(grade: str, kind: str) -> str:
         row = cell.get((grade, kind))
-        return "" if row is None or row["attainment"] is None else t.percent(row["attainment"], 0)
+        if row is None or row["attainment"] is None:
+            return ""
+        shown = t("customers.cell_kept", promised=promised(row), kept=t.percent(row["attainment"], 0))
+        return (
+            shown
+            if row["judged_cases"] >= LEAST_JUDGED
+            else f"{shown} ({t('kpi.n', n=t.integer(row['judged_cases']))})"
+        )
+
+    def shade(grade: str, kind: str) -> float | None:
+        """A small base stays white."""
+        row = cell.get((grade, kind))
+        return None if row is None or row["judged_cases"] < LEAST_JUDGED else row["attainment"]
 
     def hover(grade: str, kind: str) -> str:
         row = cell.get((grade, kind))
@@ -705,7 +711,7 @@ def standards(context: PageContext) -> html.Div:
         )
 
     table = plain_table(
-        [t("customers.standard"), t("dimension.grade"), t("customers.promised"), t("customers.kept"), t("trend.interval_column"), t("customers.judged"), t("customers.median_received")],
+        [t("customers.standard"), parts.heading(t("dimension.grade")), t("customers.promised"), t("customers.kept"), t("trend.interval_column"), t("customers.judged"), t("customers.median_received")],
         [
             [
                 words("standard", row["standard"]), words("grade", row["grade"]), promised(row), t.percent(row["attainment"]),
