@@ -82,6 +82,8 @@ class MetricInfo:
         self.vendor_names = metric.vendor_names
         self.inputs = tuple(dict.fromkeys(metric.inputs.values()))
         self.type = metric.type
+        self.model = metric.parts[0].model if metric.parts else None
+        """The mart that its first part counts; None for arithmetic over other metrics."""
         self.is_count = metric.type in ("count", "distinct")
         self.has_parts = metric.type == "ratio"
         """Whether it is one number divided by another, with both to show."""
