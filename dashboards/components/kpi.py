@@ -72,9 +72,7 @@ def kpi_card(t: Translator, kpi: Kpi) -> html.Article:
             html.Div(kpi.limits_note, className="kpi-limits") if kpi.limits_note else None,
             html.Div([_target(t, kpi), _base(t, kpi)], className="kpi-foot"),
             html.Div(
-                dcc.Link(
-                    kpi.page[0], href=kpi.page[1], className="quiet-link", title=t("kpi.page_title", name=kpi.name)
-                ),
+                dcc.Link(f"{kpi.page[0]} ›", href=kpi.page[1], title=t("kpi.page_title", name=kpi.name)),
                 className="kpi-page",
             )
             if kpi.page

@@ -98,10 +98,8 @@ def _changes(context: PageContext, metrics: Sequence[MetricInfo]) -> list[Any]:
     chosen = own if own in found else max(found, key=lambda name: _weight(found[name]))
     return [
         head,
-        html.Div(
-            [_change_table(context, metrics, found, by), _change_chart(context, metrics, found[chosen], chosen, by)],
-            className="charts",
-        ),
+        _change_table(context, metrics, found, by),
+        html.Div(_change_chart(context, metrics, found[chosen], chosen, by), className="after"),
     ]
 
 
@@ -166,7 +164,8 @@ def _change_table(
         t("overview.contributors"),
     ]
     table = html.Table(
-        [html.Thead(html.Tr([html.Th(name, scope="col") for name in names])), html.Tbody(rows)], className="plain-table"
+        [html.Thead(html.Tr([html.Th(name, scope="col") for name in names])), html.Tbody(rows)],
+        className="plain-table change-table",
     )
     return html.Div(
         [
@@ -244,6 +243,13 @@ def _change_chart(
 # Board and alerts
 
 
+def _amount(t: Translator, value: float | None, unit: str | None) -> str:
+    """A value of a control chart or plan: counts are a day there, so they have decimals."""
+    if unit == "count" and value is not None and not float(value).is_integer():
+        return t.number(value, 2)
+    return format_value(t, value, unit)
+
+
 class _AlertWords:
     """Alerts in the reader's words."""
 
@@ -266,7 +272,7 @@ class _AlertWords:
 
     def value(self, row: Mapping[str, Any], name: str) -> str:
         found = self._metrics.get(row["metric"])
-        return format_value(self._t, row[name], found.unit if found else None)
+        return _amount(self._t, row[name], found.unit if found else None)
 
     def what(self, row: Mapping[str, Any]) -> str:
         """What happened, in one sentence."""
@@ -277,6 +283,12 @@ class _AlertWords:
             if not row["numerator"]:
                 return t("overview.due_soon", n=t.integer(row["denominator"] or 0))
             return t("overview.overdue", n=t.integer(row["numerator"]), duration=t.duration(row["overdue_seconds"]))
+        if row["stage"] == "early_warning" and row["value"] is None:
+            return t(
+                "overview.will_miss_unseen",
+                plan=self.value(row, "reference"),
+                errors=t.number(row["errors_from_reference"]),
+            )
         if row["stage"] == "early_warning":
             return t(
                 "overview.will_miss",
@@ -450,10 +462,10 @@ def _plans(context: PageContext) -> list[Any]:
         cells.append(
             [
                 f"{name} · {words('org_unit_id', row['org_unit_id'])}" if several else name,
-                format_value(t, row["actual"], unit),
-                format_value(t, row["plan"], unit),
-                format_value(t, row["target"], unit),
-                EMPTY if row["is_final"] else format_value(t, row["forecast"], unit),
+                _amount(t, row["actual"], unit),
+                _amount(t, row["plan"], unit),
+                _amount(t, row["target"], unit),
+                EMPTY if row["is_final"] else _amount(t, row["forecast"], unit),
                 EMPTY if row["is_final"] else t.integer(row["days_left"]),
                 state,
             ]
@@ -464,7 +476,10 @@ def _plans(context: PageContext) -> list[Any]:
     note = t("overview.month_of", month=t.month(rows[0]["month_start"])) if several else t("overview.month_of_unit", month=t.month(rows[0]["month_start"]), unit=where)  # fmt: skip
     return [
         html.Div(
-            [html.Div(table, className="table-scroll table-whole", tabIndex=0), html.P(note, className="remark")],
+            [
+                html.Div(table, className="table-scroll table-whole", tabIndex=0),
+                html.P(f"{note} {t('overview.counts_a_day')}", className="remark"),
+            ],
             className="panel",
         )
     ]
