@@ -9,17 +9,18 @@ import plotly.graph_objects as go
 
 from dashboards import theme
 from dashboards.figures.heat import HIGH_IS_DARK
-from dashboards.figures.slices import wrapped
 from dashboards.figures.trend import plain
 
 _ROW_HEIGHT = 40
-_LONGEST = 68
-"""Letters that the headings of all columns together have room for in one line."""
+_LONGEST = 44
+"""Letters that the headings of all columns together have room for in one line, on a phone."""
+_ROW_LONGEST = 14
+"""Letters in a line of the heading of a row."""
 
 
 def matrix_height(rows: int) -> int:
     """Pixels for so many rows."""
-    return 104 + _ROW_HEIGHT * rows
+    return 108 + _ROW_HEIGHT * rows
 
 
 def _shade(share: float) -> str:
@@ -37,13 +38,13 @@ def _ink(share: float) -> str:
     return max((theme.SURFACE, theme.INK), key=lambda ink: theme.contrast(ink, _shade(share)))
 
 
-def _heading(name: str, columns: int) -> str:
-    """A heading in as many lines as the column is narrow, broken between words, in Chinese between letters."""
-    longest = max(8, _LONGEST // max(columns, 1) - 2)
+def _lines(name: str, longest: int) -> str:
+    """A heading in lines of at most so many letters (a Chinese one counts as two), broken between words, in Chinese between letters."""
     lines: list[str] = []
-    pieces = name.split(" ") if " " in name else list(name) if any(ord(letter) > 0x2E7F for letter in name) else [name]
-    for piece in pieces:
-        joined = f"{lines[-1]}{' ' if ' ' in name else ''}{piece}" if lines else piece
+    is_chinese = " " not in name and any(ord(letter) > 0x2E7F for letter in name)
+    joint = "" if is_chinese else " "
+    for piece in list(name) if is_chinese else name.split(" "):
+        joined = f"{lines[-1]}{joint}{piece}" if lines else piece
         if lines and sum(2 if ord(letter) > 0x2E7F else 1 for letter in joined) <= longest:
             lines[-1] = joined
         else:
@@ -65,7 +66,7 @@ def matrix_figure(
 
     Args:
         values: shades from light (0) to dark (the largest); None leaves a cell white.
-        texts: what stands in each cell.
+        texts: what stands in each cell, in one line or two.
         hover: what the pointer shows over each.
     """
     top = max((value for line in values for value in line if value is not None), default=0.0)
@@ -89,20 +90,20 @@ def matrix_figure(
         for x, (value, text) in enumerate(zip(line, written, strict=True)):
             if text:
                 ink = theme.INK if value is None or top <= 0 else _ink(value / top)
-                figure.add_annotation(x=x, y=y, text=plain(text), showarrow=False, font={"size": 12, "color": ink})  # fmt: skip
+                figure.add_annotation(x=x, y=y, text=plain(text).replace("\n", "<br>"), showarrow=False, font={"size": 12, "color": ink})  # fmt: skip
     figure.update_layout(template=theme.plotly_template(), dragmode=False)
     figure.update_xaxes(
         tickvals=list(range(len(columns))),
-        ticktext=[_heading(name, len(columns)) for name in columns],
+        ticktext=[_lines(name, max(6, _LONGEST // max(len(columns), 1) - 1)) for name in columns],
         side="top",
         fixedrange=True,
         showgrid=False,
         tickangle=0,
-        tickfont={"size": 11},
+        tickfont={"size": 10},
         title={"text": plain(columns_title), "standoff": 6} if columns_title else None,
     )
     figure.update_yaxes(
-        tickvals=list(range(len(rows))), ticktext=["<br>".join(plain(part) for part in wrapped(name)) for name in rows],
+        tickvals=list(range(len(rows))), ticktext=[_lines(name, _ROW_LONGEST) for name in rows],
         autorange="reversed", fixedrange=True, showgrid=False, title={"text": plain(rows_title), "standoff": 6} if rows_title else None,
     )  # fmt: skip
     return figure

@@ -133,7 +133,7 @@ def _change_table(
             continue
         meaning = describe_change(t, change.after, change.before, metric.unit, metric.direction)
         same = [one for one in change.parts if one.amount * change.amount > 0] or list(change.parts)
-        named = ", ".join(
+        named = t("part.and").join(
             f"{_value_words(context, by, one.value, labels)} {_signed(t, one.amount, metric.unit)}"
             for one in same[:NAMED]
             if abs(one.amount) > 0

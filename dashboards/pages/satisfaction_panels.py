@@ -127,7 +127,7 @@ def _comment_points(context: PageContext) -> html.Div:
     for day in days[:MOST_POINTS]:
         csat = courses["csat_top2"].get(day, {})
         count = courses["survey_comments"].get(day, {}).get("value")
-        said = ", ".join(
+        said = t("part.and").join(
             f"{words.get(topic, topic)} {t.integer(n)}" for topic, n in topics.get(day, [])[:TOPICS_OF_A_POINT]
         )
         point = dcc.Link(
@@ -556,20 +556,14 @@ def _agreement(context: PageContext, rows: Sequence[Mapping[str, Any]]) -> html.
         row = cell.get((unit, way))
         return None if row is None or row["score_rank"] is None else ranked + 1 - row["score_rank"]
 
-    def text(unit: str, way: str) -> str:
+    def text(unit: str, way: str, joint: str = " ") -> str:
         row = cell.get((unit, way))
         if row is None:
             return EMPTY
-        score = t.number(row["score_100"])
-        return (
-            score
-            if row["score_rank"] is None
-            else t(
-                "satisfaction.score_and_rank",
-                score=score,
-                rank=t.number(row["score_rank"], 0 if float(row["score_rank"]).is_integer() else 1),
-            )
-        )
+        score, rank = t.number(row["score_100"]), row["score_rank"]
+        if rank is None:
+            return score
+        return score + joint + t("satisfaction.rank", rank=t.number(rank, 0 if float(rank).is_integer() else 1))
 
     def hover(unit: str, way: str) -> str:
         row = cell.get((unit, way))
@@ -594,7 +588,7 @@ def _agreement(context: PageContext, rows: Sequence[Mapping[str, Any]]) -> html.
         t,
         f"agreement-{year}",
         title,
-        matrix_figure(labels, names, [[shade(unit, way) for way in ways] for unit in units], texts, [[hover(unit, way) for way in ways] for unit in units]),
+        matrix_figure(labels, names, [[shade(unit, way) for way in ways] for unit in units], [[text(unit, way, "\n") for way in ways] for unit in units], [[hover(unit, way) for way in ways] for unit in units]),
         label=t("part.chart_label", name=title, period=year),
         height=matrix_height(len(units)),
         note=t("satisfaction.darker_better"),
