@@ -14,7 +14,7 @@ from dashboards.figures.trend import plain
 _ROW_HEIGHT = 40
 _LONGEST = 44
 """Letters that the headings of all columns together have room for in one line, on a phone."""
-_ROW_LONGEST = 14
+_ROW_LONGEST = 11
 """Letters in a line of the heading of a row."""
 
 
@@ -34,8 +34,8 @@ def _shade(share: float) -> str:
 
 
 def _ink(share: float) -> str:
-    """White or dark, whichever is read better on that shade."""
-    return max((theme.SURFACE, theme.INK), key=lambda ink: theme.contrast(ink, _shade(share)))
+    """White or black, whichever is read better on that shade: one of the two always has a contrast of 4.5 and more."""
+    return max((theme.SURFACE, "#000000"), key=lambda ink: theme.contrast(ink, _shade(share)))
 
 
 def _lines(name: str, longest: int) -> str:
@@ -96,6 +96,7 @@ def matrix_figure(
         tickvals=list(range(len(columns))),
         ticktext=[_lines(name, max(6, _LONGEST // max(len(columns), 1) - 1)) for name in columns],
         side="top",
+        zeroline=False,
         fixedrange=True,
         showgrid=False,
         tickangle=0,
@@ -104,6 +105,6 @@ def matrix_figure(
     )
     figure.update_yaxes(
         tickvals=list(range(len(rows))), ticktext=[_lines(name, _ROW_LONGEST) for name in rows],
-        autorange="reversed", fixedrange=True, showgrid=False, title={"text": plain(rows_title), "standoff": 6} if rows_title else None,
+        autorange="reversed", fixedrange=True, showgrid=False, zeroline=False, title={"text": plain(rows_title), "standoff": 6} if rows_title else None,
     )  # fmt: skip
     return figure

@@ -111,6 +111,13 @@ def test_a_page_shows_the_values_of_the_compiler(store: SnapshotStore, snapshot:
         assert format_value(here.t, value.value, metric.unit) in words, name
 
 
+@pytest.mark.parametrize("tab", ["who", "quality", "drivers", "index"])
+def test_every_tab_of_satisfaction_draws(store: SnapshotStore, tab: str) -> None:
+    for language in ("en", "zh"):
+        shown = shell.render(store, "/satisfaction", f"?tab={tab}&unit=P-JS", language)
+        assert as_json(shown["content"])["props"].get("role") != "alert", "the page shows its error state"
+
+
 def test_a_metric_is_narrowed_by_what_it_knows_and_says_the_rest(snapshot: Snapshot) -> None:
     metric = catalogue(snapshot)["service_level_by_queue_entry"]
     filters = Filters(units=("P-JS",), product_lines=("broadband",), visible_units=frozenset({"P-JS"}))
