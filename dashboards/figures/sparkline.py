@@ -53,9 +53,9 @@ def sparkline_svg(
         corners = [(across(index), down(one[1])) for index, one in band] + [
             (across(index), down(one[0])) for index, one in reversed(band)
         ]
-        points = " ".join(f"{x:.1f},{y:.1f}" for x, y in corners)
+        outline = " ".join(f"{x:.1f},{y:.1f}" for x, y in corners)
         parts.append(
-            f'<polygon points="{points}" fill="{theme.ACCENT_SOFT}" stroke="{theme.FAINT}" stroke-width="0.6"/>'
+            f'<polygon points="{outline}" fill="{theme.ACCENT_SOFT}" stroke="{theme.FAINT}" stroke-width="0.6"/>'
         )
     if target is not None:
         y = down(target)

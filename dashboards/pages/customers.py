@@ -484,6 +484,8 @@ def _money(context: PageContext) -> list[Any]:
                 *parts.trend_panels(context, ["arrears_amount", "arrears_share"]),
                 parts.split_panel(context, "arrears_amount", "bucket", keep=AGES[1:], as_bars=True, title=t("customers.buckets")),
                 parts.split_panel(context, "arrears_share", "customer_kind"),
+                parts.split_panel(context, "arrears_roll_rate", "bucket", keep=AGES, as_bars=True, title=t("customers.roll_rate")),
+                *parts.trend_panels(context, ["arrears_recovery_rate"]),
             ),
         ),
         section(
@@ -492,6 +494,8 @@ def _money(context: PageContext) -> list[Any]:
             parts.panels(
                 *parts.trend_panels(context, ["billed_amount"]),
                 parts.split_panel(context, "lifetime_value_per_customer", "customer_kind", as_bars=True),
+                parts.split_panel(context, "lifetime_value", "customer_kind", as_bars=True),
+                parts.split_panel(context, "expected_margin_12_months", "customer_kind", as_bars=True),
             ),
             lead=t("customers.value_lead"),
         ),

@@ -35,6 +35,14 @@ VIEWS = (
     "?period=custom&from=1999-01-01&to=1999-01-31",
 )
 METRICS = {
+    "overview": (
+        "tickets_created",
+        "calls_offered",
+        "service_level",
+        "csat_top2",
+        "complaints",
+        "survey_response_rate",
+    ),
     "satisfaction": ("csat_top2", "nps", "csat_mean", "survey_response_rate"),
     "complaints": (
         "complaint_case_count",
