@@ -688,11 +688,9 @@ def standards(context: PageContext) -> html.Div:
         if row is None or row["attainment"] is None:
             return ""
         shown = t("customers.cell_kept", promised=promised(row), kept=t.percent(row["attainment"], 0))
-        return (
-            shown
-            if row["judged_cases"] >= LEAST_JUDGED
-            else f"{shown} ({t('kpi.n', n=t.integer(row['judged_cases']))})"
-        )
+        if row["judged_cases"] >= LEAST_JUDGED:
+            return shown
+        return f"{shown}\n({t('kpi.n', n=t.integer(row['judged_cases']))})"
 
     def shade(grade: str, kind: str) -> float | None:
         """A small base stays white."""
@@ -729,10 +727,7 @@ def standards(context: PageContext) -> html.Div:
         matrix_figure(
             [words("grade", grade) for grade in grades],
             [words("standard", kind) for kind in kinds],
-            [
-                [(cell[grade, kind]["attainment"] if (grade, kind) in cell else None) for kind in kinds]
-                for grade in grades
-            ],
+            [[shade(grade, kind) for kind in kinds] for grade in grades],
             [[text(grade, kind) for kind in kinds] for grade in grades],
             [[hover(grade, kind) for kind in kinds] for grade in grades],
         ),
