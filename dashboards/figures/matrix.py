@@ -14,6 +14,8 @@ from dashboards.figures.trend import plain
 _ROW_HEIGHT = 40
 _LONGEST = 44
 """Letters that the headings of all columns together have room for in one line, on a phone."""
+_CLOSING = "）)，。、；："
+"""What never begins a line."""
 _ROW_LONGEST = 11
 """Letters in a line of the heading of a row."""
 
@@ -45,7 +47,7 @@ def _lines(name: str, longest: int) -> str:
     joint = "" if is_chinese else " "
     for piece in list(name) if is_chinese else name.split(" "):
         joined = f"{lines[-1]}{joint}{piece}" if lines else piece
-        if lines and sum(2 if ord(letter) > 0x2E7F else 1 for letter in joined) <= longest:
+        if lines and (piece in _CLOSING or sum(2 if ord(letter) > 0x2E7F else 1 for letter in joined) <= longest):
             lines[-1] = joined
         else:
             lines.append(piece)

@@ -488,7 +488,7 @@ def keeping_and_winning(context: PageContext) -> html.Div:
         return EMPTY if value is None else t.number(value, digits)
 
     table = plain_table(
-        [t("customers.action"), t("customers.treated"), t("customers.spent"), t("customers.per_customer"), t("customers.per_kept"), t("customers.per_new"), t("customers.ratio"), t("customers.a_fifth")],
+        [t("customers.action_and_goal"), t("customers.treated"), t("customers.spent"), t("customers.per_customer"), t("customers.per_kept"), t("customers.per_new"), t("customers.ratio"), t("customers.a_fifth")],
         [
             [
                 f"{words('action_kind', row['action_kind'])} · {words('goal', row['goal'])}", t.integer(row["treated"]), money(row["keeping_cost"]),
@@ -496,12 +496,17 @@ def keeping_and_winning(context: PageContext) -> html.Div:
                 money(row["cost_per_save"]) if row["cost_per_save"] is not None or row["cost_per_save_low"] is None
                 else t("customers.at_least", amount=t.number(row["cost_per_save_low"], 2)),
                 money(row["cost_per_new"]), money(row["keeping_to_winning"]),
-                words("a_fifth", row["a_fifth"]) + (f" · {words('reason', row['reason'])}" if row["reason"] else ""),
+                words("a_fifth", row["a_fifth"]),
             ]
             for row in rows
         ],
     )  # fmt: skip
-    texts = [t("customers.keep_or_win_note"), t("customers.all_data")]
+    reasons = sorted({words("reason", row["reason"]) for row in rows if row["reason"]})
+    texts = [
+        t("customers.keep_or_win_note"),
+        t("customers.unknown_for", reasons=t("part.and").join(reasons)) if reasons else None,
+        t("customers.all_data"),
+    ]
     return html.Div(
         [
             html.H3(title, id="keep-or-win"),
