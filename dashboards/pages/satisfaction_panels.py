@@ -222,7 +222,7 @@ def groups(context: PageContext) -> list[Any]:
         mine = [row for row in rows if row["survey_id"] == survey]
         # The groups that are missed most; the table has all.
         worst = sorted(mine, key=lambda row: (-abs(row["difference_points"] or 0.0), row["fact"], row["fact_value"]))[
-            : parts.MOST_SLICES
+            :MOST_GROUPS
         ]
         slices = [
             Slice(

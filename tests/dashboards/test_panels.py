@@ -64,14 +64,14 @@ def drawn(store: SnapshotStore, path: str, search: str, language: str = "en") ->
 
 def test_only_the_mix_changes() -> None:
     """A: 90 of 100, then 45 of 50; B: 40 of 100, then 60 of 150. Nobody became worse, but B has more weight: 65 % becomes 52.5 %."""
-    groups = [{"A": (90.0, 100.0), "B": (40.0, 100.0)}, {"A": (45.0, 50.0), "B": (60.0, 150.0)}]
+    groups: Any = [{"A": (90.0, 100.0), "B": (40.0, 100.0)}, {"A": (45.0, 50.0), "B": (60.0, 150.0)}]
     found = headlines._of_ratio("channel", [(130.0, 200.0), (105.0, 200.0)], groups, {"A", "B"})
     assert (found.before, found.after) == (0.65, 0.525)
     assert found.level == pytest.approx(0.0) and found.mix == pytest.approx(-0.125)
 
 
 def test_only_the_level_changes_and_a_value_enters() -> None:
-    groups = [{"A": (90.0, 100.0)}, {"A": (70.0, 100.0)}]
+    groups: Any = [{"A": (90.0, 100.0)}, {"A": (70.0, 100.0)}]
     found = headlines._of_ratio("channel", [(90.0, 100.0), (70.0, 100.0)], groups, {"A"})
     assert found.level == pytest.approx(-0.2) and found.mix == pytest.approx(0.0)
     entered = headlines._of_ratio(
