@@ -11,7 +11,8 @@ Time: the model learns from some past days, is calibrated on a later one, and is
 every outcome was known when it was used. The model that scores today is the same recipe moved to the newest days.
 
 Sources: L. Fahrmeir and S. Lang, "Bayesian inference for generalized additive mixed models based on Markov random field priors", *JRSS C* 50, 2001
-(random-walk steps); J. Platt, "Probabilistic outputs for support vector machines", 1999 (calibration); D. R. Cox, "Two further applications of a
+(random-walk steps); S. N. Wood and M. Fasiolo, "A generalized Fellner-Schall method for smoothing parameter optimization", *Biometrics* 73, 2017
+(how far the steps of a feature may go); J. Platt, "Probabilistic outputs for support vector machines", 1999 (calibration); D. R. Cox, "Two further applications of a
 model for binary regression", *Biometrika* 45, 1958 (slope and intercept); N. A. Obuchowski, "Nonparametric analysis of clustered ROC curve data",
 *Biometrics* 53, 1997 (interval of the AUC); G. W. Brier, *Monthly Weather Review* 78, 1950.
 """
@@ -30,9 +31,13 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
-MODEL_VERSION = "1"
+MODEL_VERSION = "2"
 STEP_DEVIATION = 0.2
 """Prior standard deviation of the step between neighbouring bins, and of a category, in units of log odds."""
+_LEARNED_DEVIATION, _LEARNED_STEPS = 0.1, 3.0
+"""Prior of a deviation that is learned: it counts like three further steps of that size."""
+_SMALLEST_DEVIATION, _LARGEST_DEVIATION = 0.01, 1.0
+_ROUNDS = 10
 CALIBRATION_DEVIATION = 0.5
 """Prior standard deviation of the calibration's slope around 1."""
 SPACING_DAYS = 30
@@ -137,12 +142,15 @@ def _newton(
     centre: Floats,
     *,
     offset: Floats | float = 0.0,
+    start: Floats | None = None,
+    most: int = 100,
 ) -> tuple[Floats, Floats]:
     """Penalised logistic regression: coefficients and the inverse of the second derivatives.
 
     penalty: of each coefficient's squared distance to `centre`, halved. Steps are halved until the objective falls.
+    start: where to begin; None = at `centre`. most: so many steps at most.
     """
-    beta = centre.astype(np.float64).copy()
+    beta = (centre if start is None else start).astype(np.float64).copy()
 
     def objective(point: Floats) -> float:
         logit = table @ point + offset
@@ -150,7 +158,7 @@ def _newton(
 
     value = objective(beta)
     hessian = np.eye(len(beta))
-    for _ in range(100):
+    for _ in range(most):
         p = sigmoid(np.asarray(table @ beta + offset, dtype=np.float64))
         gradient = table.T @ (weights * (p - y)) + penalty * (beta - centre)
         curve = weights * p * (1 - p)
@@ -300,6 +308,35 @@ class RiskModel:
         return RiskModel(self.parts, self.points, self.base, float(found[1]), float(found[0]))
 
 
+def _deviations(
+    table: Floats, y: Floats, weights: Floats, penalty: Floats, centre: Floats, sizes: Sequence[int]
+) -> tuple[Floats, Floats]:
+    """Coefficients and penalties, each feature's penalty being the one that makes the data most likely (approximately).
+
+    A feature that tells much keeps its large steps; one that tells nothing is drawn to 0. One step of the fit and one of the deviations take turns
+    (the fixed point of generalized Fellner and Schall: squares of the coefficients over the degrees of freedom that the data determine).
+
+    Args:
+        table, y, weights, penalty, centre: as in `_newton`; the first column is the constant, then come those of each feature.
+        sizes: number of columns of each feature.
+    """
+    beta, penalty = centre, penalty.copy()
+    ends = 1 + np.cumsum(sizes)
+    for _ in range(_ROUNDS):
+        beta, spread = _newton(table, y, weights, penalty, centre, start=beta, most=1)
+        variance, moved = np.diag(spread), 0.0
+        for size, end in zip(sizes, ends, strict=True):
+            own = slice(end - size, end)
+            told = size - float((penalty[own] * variance[own]).sum())
+            squares = float(beta[own] @ beta[own]) + _LEARNED_STEPS * _LEARNED_DEVIATION**2
+            found = np.clip(squares / (max(told, 0.0) + _LEARNED_STEPS), _SMALLEST_DEVIATION**2, _LARGEST_DEVIATION**2)
+            moved = max(moved, abs(math.log(found * float(penalty[end - 1]))))
+            penalty[own] = 1 / found
+        if moved < 0.05:
+            break
+    return beta, penalty
+
+
 def fit_risk(
     frame: pl.DataFrame,
     features: Sequence[Feature],
@@ -307,6 +344,7 @@ def fit_risk(
     *,
     weight: float = 1.0,
     deviation: float = STEP_DEVIATION,
+    is_learned: bool = False,
 ) -> RiskModel:
     """Additive model of an outcome.
 
@@ -316,6 +354,7 @@ def fit_risk(
         outcome: whether the customer of the row left.
         weight: what a row counts (rows whose horizons overlap tell the same departure several times).
         deviation: prior standard deviation of a step between bins.
+        is_learned: let every feature have its own deviation, which the rows tell (`_deviations`); `deviation` is where the search begins.
 
     Raises:
         ValueError: outcome of another length, or one that does not vary.
@@ -349,7 +388,10 @@ def fit_risk(
     start = np.zeros(table.shape[1])
     share = float(weights[left].sum() / weights.sum())
     start[0] = math.log(share / (1 - share))
-    beta, _ = _newton(table, left.astype(np.float64), weights, penalty, start)
+    y, first = left.astype(np.float64), start
+    if is_learned:
+        first, penalty = _deviations(table, y, weights, penalty, start, [coding.shape[1] for coding in codings])
+    beta, _ = _newton(table, y, weights, penalty, start, start=first)
     base, at = float(beta[0]), 1
     points = []
     for coding, place in zip(codings, places, strict=True):
@@ -516,7 +558,7 @@ def _model_as_of(
         if gone < minimum_departures:
             raise NoModel("below_minimum_base")
     weight = min(1.0, SPACING_DAYS / horizon_days) if len(learn) > 1 else 1.0
-    model = fit_risk(taught, features, taught["has_left"].to_numpy().astype(bool), weight=weight)
+    model = fit_risk(taught, features, taught["has_left"].to_numpy().astype(bool), weight=weight, is_learned=True)
     return model.calibrated(held, held["has_left"].to_numpy().astype(bool))
 
 

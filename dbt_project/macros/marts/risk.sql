@@ -360,6 +360,8 @@ select
     cast(coalesce(answer_facts.said_unsolved_90, 0) as integer) as said_unsolved_90,
     cast(coalesce(bill_facts.overdue_bills, 0) as integer) as overdue_bills,
     cast(coalesce(bill_facts.overdue_days, 0) as integer) as overdue_days,
+    -- Who has paid every bill on time and now does not is another case than who always pays late.
+    cast(case when coalesce(bill_facts.late_payments_180, 0) = 0 then coalesce(bill_facts.overdue_days, 0) else 0 end as integer) as unusual_overdue_days,
     cast(coalesce(bill_facts.late_payments_180, 0) as integer) as late_payments_180,
     cast(coalesce(bill_facts.refunds_180, 0) as integer) as refunds_180,
     cast(round(cast(bill_facts.bill_ratio as double), 6) as double) as bill_ratio,
