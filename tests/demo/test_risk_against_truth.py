@@ -23,9 +23,9 @@ from orchestration.modelling.risk import auc, risk_backtest
 pytestmark = pytest.mark.slow
 
 DRIVERS = ("price", "resentment", "stopped", "will_stop", "terms", "shield", "enterprise", "is_new")
-GAP = 0.06
-"""Measured: 0.040 (0.626 against 0.667), of which how much a customer minds the price, what he resents, and who will stop paying each make a third. The
-goal is 0.02; what stands here keeps the model from getting worse."""
+GAP = 0.05
+"""Measured: 0.037 (0.630 against 0.667), with a standard error of 0.018. The goal is 0.02; who will stop paying and most of how much a customer minds the price
+are written down nowhere (docs/churn-risk.md). What stands here keeps the model from getting worse."""
 
 
 @pytest.fixture(scope="module")
@@ -71,8 +71,13 @@ def drivers(home: Path) -> pl.DataFrame:
     for day in sorted(rows["as_of"].unique().to_list()):
         part = rows.filter(pl.col("as_of") == day)
         at = part["number"].to_numpy()
-        month, offset = 12 * (day.year - start.year) + day.month - start.month, (day - start).days
-        resentment, stopped, protected = states[month]
+        # The last month that was over by then: a day at a month's beginning knows nothing of that month.
+        month, offset = 12 * (day.year - start.year) + day.month - start.month - (day.day < 15), (day - start).days
+        known = len(states[month][0])
+        resentment, stopped, protected = (
+            np.concatenate([values, np.full(world.customers.count - known, fill, dtype=values.dtype)])
+            for values, fill in zip(states[month], (0, -1, -1), strict=True)
+        )
         terms = np.zeros(world.customers.count)
         here = (subs["end"] > offset) & (subs["contract"] > 0) & (subs["start"] <= offset)
         for ahead in (1, 2, 3):
@@ -112,8 +117,8 @@ def test_auc_is_near_that_of_a_model_given_the_true_drivers(home: Path, drivers:
 def test_probabilities_are_calibrated(home: Path) -> None:
     row = asked(home, "select * from marts.fct_risk_card where segment_kind = 'all'").row(0, named=True)
     assert row["departures"] > 300
-    # Measured: 1.13. With 459 departures the interval is wide, so it is asked to hold 1.
-    assert 0.8 <= row["calibration_slope"] <= 1.3
+    # Measured: 1.05, with a standard error of 0.13.
+    assert 0.9 <= row["calibration_slope"] <= 1.1
     assert row["calibration_slope_low"] < 1 < row["calibration_slope_high"]
     assert row["calibration_intercept_low"] < 0 < row["calibration_intercept_high"]
 

@@ -121,6 +121,23 @@ def test_calibration_finds_what_was_bent() -> None:
 # -- the model ---------------------------------------------------------------------------------------------------------
 
 
+def test_learned_deviations_keep_what_tells_and_shrink_what_does_not() -> None:
+    rows = company(4, customers=1500)
+    left = rows["has_left"].to_numpy()
+    fixed = risk.fit_risk(rows, FEATURES, left)
+    learned = risk.fit_risk(rows, FEATURES, left, is_learned=True)
+    reach = [
+        {part.feature.name: float(np.ptp(points)) for part, points in zip(model.parts, model.points, strict=True)}
+        for model in (fixed, learned)
+    ]
+    assert reach[1]["bills"] > reach[0]["bills"] and reach[1]["fee"] < reach[0]["fee"]
+    later = company(1, customers=30_000, seed=9)
+    error = [float(((model.logit(later) - later["true_logit"].to_numpy()) ** 2).mean()) for model in (fixed, learned)]
+    assert error[1] < error[0]
+    again = risk.fit_risk(rows, FEATURES, left, is_learned=True)
+    assert all(np.array_equal(a, b) for a, b in zip(learned.points, again.points, strict=True))
+
+
 def test_it_comes_near_the_truth_and_adds_up() -> None:
     rows = company(4, customers=6000)
     left = rows["has_left"].to_numpy()
