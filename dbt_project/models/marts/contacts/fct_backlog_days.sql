@@ -306,7 +306,9 @@ together as (
 )
 
 select
-    concat_ws('|', day, source, coalesce(org_unit_id, ''), channel, touch_point, product_line, customer_kind, ticket_kind, priority, age_bucket, business_age_bucket) as backlog_day_id,
+    concat_ws(
+        '|', day, source, coalesce(org_unit_id, ''), channel, touch_point, product_line, customer_kind, ticket_kind, priority, age_bucket, business_age_bucket
+    ) as backlog_day_id,
     day as backlog_on,
     {{ dimensions }},
     age_bucket,
