@@ -145,7 +145,7 @@ TICKETS: dict[str, Repair] = {
         "2026-03-02 01:00:00",
         [line("2026-03-02 00:30:00", "dispatched", "#1"), *visit(MARCH, "02:00", "05:00", "06:00")[1:], SOLVED],
     ),
-    "finish_alone": Repair("2026-03-02 01:00:00", [appointed("01:10:00", "04:00:00", "05:00:00"), line("2026-03-02 06:00:00", "finished", "fixed"), SOLVED]),
+    "finish_alone": Repair("2026-03-02 01:00:00", [appointed("01:10:00", "04:00:00", "05:00:00", number=""), line("2026-03-02 06:00:00", "finished", "fixed"), SOLVED]),
     "called_off": Repair(
         "2026-03-02 01:00:00",
         [
