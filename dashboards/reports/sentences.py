@@ -58,6 +58,10 @@ def interval_text(t: Translator, figure: Figure) -> str:
         return ""
     if figure.metric.type == "count":
         low, high = (t.signed((bound - 1) * 100) + "%" for bound in (figure.low, figure.high))
+    elif figure.metric.unit in ("share", "points"):
+        # The unit once, after the second bound.
+        scale = 100 if figure.metric.unit == "share" else 1
+        low, high = t.signed(figure.low * scale), change_text(t, figure.high, figure.metric.unit)
     else:
         low, high = (change_text(t, bound, figure.metric.unit) for bound in (figure.low, figure.high))
     return t("report.interval", low=low, high=high)
@@ -120,7 +124,12 @@ def what_is_behind(
     moved = beyond_chance(figures)
     if not moved:
         nearest = strongest(figures)
-        return t("report.say.no_nearest") if nearest is None else t("report.say.nearest", **_from_to(t, nearest, period))
+        if nearest is None:
+            return t("report.say.no_nearest")
+        if (nearest.strength or 0.0) > 1:
+            judged = sum(figure.strength is not None for figure in figures)
+            return t("report.say.nearest_of_many", count=t.integer(judged), **_from_to(t, nearest, period))
+        return t("report.say.nearest", **_from_to(t, nearest, period))
     figure, unit = moved[0], moved[0].metric.unit
     if split is None:
         return t("report.say.no_split", name=metric_name(t, figure))
