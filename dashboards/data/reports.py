@@ -95,13 +95,14 @@ def staff(snapshot: Snapshot, units: Sequence[str], start: date, end: date) -> R
 
 
 def trainings(snapshot: Snapshot, units: Sequence[str], start: date, end: date) -> Rows:
-    """Trainings that ran within the days, with their effect on the items that they were about (share of points; see docs/quality.md)."""
+    """Trainings that ran within the days, with their effect on the items that they named, or on the whole sheet (share of points; see docs/quality.md)."""
     below, values = _below("a.org_unit_id", units)
     return snapshot.rows(
         "select a.improvement_action_id, a.problem, a.plan, a.org_unit_id, a.phase, a.started_on, a.done_on, e.item, e.agents_trained,"
         " coalesce(e.adjusted_effect, e.effect) as effect, coalesce(e.adjusted_low, e.effect_low) as low, coalesce(e.adjusted_high, e.effect_high) as high, e.reason"
         " from fct_improvement_actions as a left join fct_training_effects as e on e.source = a.source and e.improvement_action_id = a.improvement_action_id and e.is_target_item"
         f" where a.action_kind = 'training' and {below} and a.started_on <= ? and coalesce(a.done_on, cast(? as date)) >= ?"
+        " qualify e.item is null or e.item = 'all' or count(*) filter (where e.item = 'all') over (partition by a.source, a.improvement_action_id) = 0"
         " order by a.started_on, a.improvement_action_id, e.item",
         [*values, end, end, start],
     )

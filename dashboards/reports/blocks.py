@@ -85,7 +85,7 @@ class Course:
     ticks: Sequence[tuple[float, str]]
     alt: str
     unit: str
-    target: tuple[float, str] | None = None
+    target: float | None = None
     note: str = ""
 
 

@@ -26,7 +26,11 @@ def nice_ticks(low: float, high: float, most: int = 4) -> list[float]:
     room = high - low or abs(high) or 1.0
     raw = room / most
     power = 10 ** floor(log10(raw))
-    step = next(one * power for one in (1, 2, 2.5, 5, 10, 20) if ceil(high / (one * power) - 1e-9) - floor(low / (one * power) + 1e-9) <= most)
+    step = next(
+        one * power
+        for one in (1, 2, 2.5, 5, 10, 20)
+        if ceil(high / (one * power) - 1e-9) - floor(low / (one * power) + 1e-9) <= most
+    )
     first, last = floor(low / step + 1e-9), ceil(high / step - 1e-9)
     return [round(index * step, 10) for index in range(first, max(last, first + 1) + 1)]
 
@@ -55,13 +59,13 @@ def course_svg(course: Course) -> str:
             f'<text x="{_LEFT - 6}" y="{y + 3.5:.1f}" text-anchor="end" font-size="10" fill="{theme.MUTED}">{escape(text)}</text>'
         )
     if course.target is not None:
-        value, text = course.target
-        y = down(value)
+        y = down(course.target)
         parts.append(
-            f'<line x1="{_LEFT}" x2="{WIDTH - _RIGHT}" y1="{y:.1f}" y2="{y:.1f}" stroke="{theme.FAINT}" stroke-width="1.2" stroke-dasharray="4 3"/>'
-            f'<text x="{_LEFT + 3}" y="{y - 4 if y > _TOP + 12 else y + 11:.1f}" font-size="9.5" fill="{theme.MUTED}">{escape(text)}</text>'
+            f'<line x1="{_LEFT}" x2="{WIDTH - _RIGHT}" y1="{y:.1f}" y2="{y:.1f}" stroke="{theme.INK}" stroke-opacity="0.55" stroke-width="1.2" stroke-dasharray="4 3"/>'
         )
-    for run in _runs([point.low is not None and point.high is not None and point.value is not None for point in course.points]):
+    for run in _runs(
+        [point.low is not None and point.high is not None and point.value is not None for point in course.points]
+    ):
         upper = [(across(index), down(course.points[index].high or 0.0)) for index in run]
         lower = [(across(index), down(course.points[index].low or 0.0)) for index in reversed(run)]
         if len(run) > 1:

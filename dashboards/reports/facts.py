@@ -36,6 +36,8 @@ from dashboards.reports.periods import Period
 Z = NormalDist().inv_cdf(0.975)
 LEAST_COUNT = 10
 """Fewest counted in both periods together for the change of a count to be judged."""
+LEAST_DAYS = 3
+"""Fewest days of a period with something to count: what is dated by month has no days to be judged by."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,6 @@ class Figure:
     """One metric in a period and in the one before.
 
     Attributes:
-        narrowed_by: dimensions of the slice that the metric does not know; then it is of more than the report is about.
         low, high: 95 % interval of the change: a difference, of a count a ratio. None where it cannot be judged.
         strength: size of the change over half the width of its interval, on the scale of the interval. Above 1 = 0 is outside.
     """
@@ -118,9 +119,7 @@ def period_filters(period: Period, units: Sequence[str]) -> Filters:
 def known_here(snapshot: Snapshot, names: Sequence[str], units: Sequence[str]) -> list[str]:
     """Those metrics that the catalogue has and that know units, if the report is about some: another would be of more than its units."""
     metrics = catalogue(snapshot)
-    return [
-        name for name in names if name in metrics and not narrowed(metrics[name], Filters(units=tuple(units)))[1]
-    ]
+    return [name for name in names if name in metrics and not narrowed(metrics[name], Filters(units=tuple(units)))[1]]
 
 
 def figures(snapshot: Snapshot, names: Sequence[str], period: Period, units: Sequence[str]) -> list[Figure]:
@@ -140,6 +139,8 @@ def _judged(snapshot: Snapshot, figure: Figure, period: Period, units: Sequence[
         if now.value + before.value < LEAST_COUNT or not now.value or not before.value:
             return figure
         spread = _dispersion(snapshot, figure.metric, period, units)
+        if spread is None:
+            return figure
         half = Z * sqrt(spread * (1 / now.value + 1 / before.value))
         centre = log(now.value / period.days) - log(before.value / period.before().days)
         return replace(figure, low=exp(centre - half), high=exp(centre + half), strength=abs(centre) / half)
@@ -153,20 +154,21 @@ def _judged(snapshot: Snapshot, figure: Figure, period: Period, units: Sequence[
     return replace(figure, low=change - down, high=change + up, strength=abs(change) / half if half else None)
 
 
-def _dispersion(snapshot: Snapshot, metric: Metric, period: Period, units: Sequence[str]) -> float:
-    """Pearson's dispersion of daily counts about the means of the two periods, at least 1; 1 for what is not counted by day."""
-    if metric.default_grain != "day" and metric.name not in ("complaint_case_count", "cause_cases"):
-        return 1.0
+def _dispersion(snapshot: Snapshot, metric: Metric, period: Period, units: Sequence[str]) -> float | None:
+    """Pearson's dispersion of daily counts about the means of the two periods, at least 1; None for what is not counted by day."""
     excess, freedom = 0.0, 0
     for one in (period, period.before()):
         frame = metric_frame(snapshot, [metric.name], grain="day", filters=period_filters(one, units))
-        counts = [value or 0.0 for value in frame["value"].to_list()]
+        if frame.filter(pl.col("value").is_null()).height:
+            return None  # a day that is too small to be told
+        counts = [float(value) for value in frame["value"].to_list()]
+        if sum(count > 0 for count in counts) < LEAST_DAYS:
+            return None
         counts += [0.0] * max(0, one.days - len(counts))
         mean = sum(counts) / len(counts)
-        if mean:
-            excess += sum((count - mean) ** 2 for count in counts) / mean
-            freedom += len(counts) - 1
-    return max(1.0, excess / freedom) if freedom else 1.0
+        excess += sum((count - mean) ** 2 for count in counts) / mean
+        freedom += len(counts) - 1
+    return max(1.0, excess / freedom)
 
 
 def beyond_chance(found: Sequence[Figure]) -> list[Figure]:
@@ -197,14 +199,10 @@ def explained(snapshot: Snapshot, figure: Figure, period: Period, units: Sequenc
     return max(splits, key=lambda split: max(sign * one.part for one in split.parts), default=None)
 
 
-def _split(
-    snapshot: Snapshot, figure: Figure, dimension: str, period: Period, units: Sequence[str]
-) -> Split | None:
+def _split(snapshot: Snapshot, figure: Figure, dimension: str, period: Period, units: Sequence[str]) -> Split | None:
     sums = []
     for one, whole in ((period, figure.now), (period.before(), figure.before)):
-        frame = metric_frame(
-            snapshot, [figure.metric.name], by=[dimension], filters=period_filters(one, units)
-        )
+        frame = metric_frame(snapshot, [figure.metric.name], by=[dimension], filters=period_filters(one, units))
         found = _gathered(snapshot, frame, dimension, units)
         total = sum(numerator for numerator, _ in found.values())
         if whole.numerator is None or abs(total - whole.numerator) > 1e-6 * max(1.0, abs(whole.numerator)):

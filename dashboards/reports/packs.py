@@ -95,6 +95,10 @@ class Desk:
     def unit(self, unit: str | None) -> str:
         return self.t("rights.no_unit") if unit is None else self.words("org_unit_id", unit)
 
+    def label(self, dimension: str, value: str | None) -> str:
+        """A value of a dimension in words; of some dimensions the words are those of another."""
+        return self.words({"cause": "topic", "symptom": "topic"}.get(dimension, dimension), value)
+
     def told(self, metric: str, one: MetricValue | None) -> Cell:
         """A value in a table: small bases faint, hidden ones said."""
         if one is None or one.value is None:
@@ -109,6 +113,8 @@ class Desk:
         rows = []
         for figure in self.figures(names):
             metric, unit = figure.metric, figure.metric.unit
+            if figure.now.value is None and figure.before.value is None and not figure.now.is_hidden:
+                continue  # nothing was counted in either period
             bounds = ""
             if figure.now.low is not None and figure.now.high is not None:
                 low, high = (format_value(t, one, unit) for one in (figure.now.low, figure.now.high))
@@ -117,15 +123,27 @@ class Desk:
             is_sure = figure.strength is not None and figure.strength > 1
             better = figure.is_better
             tone = "" if not is_sure or better is None else "better" if better else "worse"
-            change = Cell(sentences.figure_change(t, figure, self.period), tone or "muted", sentences.interval_text(t, figure))
+            change = Cell(
+                sentences.figure_change(t, figure, self.period), tone or "muted", sentences.interval_text(t, figure)
+            )
             target = Cell(EMPTY, "muted")
             if metric.target is not None:
                 state = figure.target_state
-                words = {"met": t("report.target.met"), "open": t("report.target.open"), "missed": t("report.target.missed")}
+                words = {
+                    "met": t("report.target.met"),
+                    "open": t("report.target.open"),
+                    "missed": t("report.target.missed"),
+                }
                 target = Cell(format_value(t, metric.target, unit), "", words.get(state or "", ""))
-            n = EMPTY if figure.is_count or not figure.now.n else t.integer(figure.now.n)
-            name = Cell(self.name(metric.name), "", t("report.small_base") if figure.now.is_small_base and figure.now.value is not None else "")
-            rows.append([name, Cell(now.text, now.tone, bounds), format_value(t, figure.before.value, unit), change, target, n])
+            n = EMPTY if metric.type not in ("ratio", "percentile") or not figure.now.n else t.integer(figure.now.n)
+            name = Cell(
+                self.name(metric.name),
+                "",
+                t("report.small_base") if figure.now.is_small_base and figure.now.value is not None else "",
+            )
+            rows.append(
+                [name, Cell(now.text, now.tone, bounds), format_value(t, figure.before.value, unit), change, target, n]
+            )
         columns = [t(f"report.column.{key}") for key in ("figure", "now", "before", "change", "target", "n")]
         return Table(title, columns, rows, frozenset(range(1, 6)), t("report.figures_note"), t("report.nothing"))
 
@@ -143,7 +161,15 @@ class Desk:
         whole = metric_values(self.snapshot, there, self.filters)
         rows.append([Cell(self.t("report.all_units"), "muted"), *(self.told(name, whole[name]) for name in there)])
         columns = [self.t("report.column.unit"), *(self.name(name) for name in there)]
-        return [Table(title or self.t("report.by_unit"), columns, rows, frozenset(range(1, len(columns))), self.t("report.faint_note"))]
+        return [
+            Table(
+                title or self.t("report.by_unit"),
+                columns,
+                rows,
+                frozenset(range(1, len(columns))),
+                self.t("report.faint_note"),
+            )
+        ]
 
     def courses(self, names: Sequence[str]) -> list[Block]:
         """The course of each metric over the last periods of the report's kind."""
@@ -153,23 +179,37 @@ class Desk:
         for name in self.known(names):
             metric = self.metrics[name]
             frame = metric_frame(
-                self.snapshot, [name], grain=kind, filters=Filters(start=first.start, end=self.period.end, units=self.units)
+                self.snapshot,
+                [name],
+                grain=kind,
+                filters=Filters(start=first.start, end=self.period.end, units=self.units),
             )
             rows = {row["metric_time"]: row for row in frame.to_dicts()}
             points, at = [], first
             while at.start <= self.period.start:
                 row = rows.get(at.start, {})
                 faint = bool(row.get("is_small_base")) or at.end > self.age.complete_until
-                label = t.short_month(at.start) if kind == "month" else t.short_date(at.start) if kind == "week" else t.grain_label(at.start, kind)
+                label = (
+                    t.short_month(at.start)
+                    if kind == "month"
+                    else t.short_date(at.start)
+                    if kind == "week"
+                    else t.grain_label(at.start, kind)
+                )
                 points.append(Point(at.start, label, row.get("value"), row.get("low"), row.get("high"), faint))
                 at = period_of(kind, at.end + timedelta(days=1))
             known = [one for point in points for one in (point.value, point.low, point.high) if one is not None]
             if not known:
                 continue
             target = metric.target
-            if target is not None and not min(known) - (max(known) - min(known)) <= target <= max(known) + (max(known) - min(known)):
+            if target is not None and not min(known) - (max(known) - min(known)) <= target <= max(known) + (
+                max(known) - min(known)
+            ):
                 target = None
-            low, high = min([*known, *([target] if target is not None else [])]), max([*known, *([target] if target is not None else [])])
+            low, high = (
+                min([*known, *([target] if target is not None else [])]),
+                max([*known, *([target] if target is not None else [])]),
+            )
             if metric.type in ("count", "distinct"):
                 low = min(0.0, low)
             ticks = [(one, self._tick(metric, one)) for one in nice_ticks(low, high)]
@@ -178,13 +218,15 @@ class Desk:
                 "report.course_alt", name=self.name(name), first=self.value(name, told[0].value), start=told[0].label,
                 last=self.value(name, told[-1].value), end=told[-1].label,
             ) if told else self.name(name)  # fmt: skip
-            drawn = None if target is None else (target, t("kpi.target", value=self.value(name, target)))
-            blocks.append(Course(self.name(name), points, ticks, alt, metric.unit, drawn))
+            note = "" if target is None else t("report.target_line", value=self.value(name, target))
+            blocks.append(Course(self.name(name), points, ticks, alt, metric.unit, target, note))
         return blocks
 
     def _tick(self, metric: Metric, value: float) -> str:
         if metric.unit == "share":
-            return self.t.percent(value, 0 if float(value * 100).is_integer() or abs(round(value * 100) - value * 100) < 1e-6 else 1)
+            return self.t.percent(
+                value, 0 if float(value * 100).is_integer() or abs(round(value * 100) - value * 100) < 1e-6 else 1
+            )
         if metric.unit in ("count", "currency"):
             return self.t.compact(value)
         if metric.unit == "points":
@@ -202,7 +244,7 @@ class Desk:
         is_count = found.type in ("count", "distinct", "stock")
         bars = [
             Bar(
-                self.words(by, row[by]), row["value"], self.value(metric, row["value"]), row["low"], row["high"],
+                self.label(by, row[by]), row["value"], self.value(metric, row["value"]), row["low"], row["high"],
                 "" if is_count else t("report.n", n=t.integer(row["n"])), bool(row["is_small_base"]),
             )
             for row in rows[:most]
@@ -214,28 +256,31 @@ class Desk:
     def compared_slices(self, metric: str, by: str, *, most: int, title: str) -> Table:
         """A count by a dimension, beside the period before, with its share."""
         t = self.t
-        columns = [t(f"dimension.{by}").capitalize(), *(t(f"report.column.{key}") for key in ("now", "before", "change", "share"))]
+        columns = [
+            t(f"dimension.{by}").capitalize(),
+            *(t(f"report.column.{key}") for key in ("now", "before", "change", "share")),
+        ]
         empty = Table(title, columns, [], frozenset(range(1, 5)), empty=t("report.nothing"))
         if metric not in self.known([metric]):
             return empty
         now, before = (
             {
                 row[by]: row["value"]
-                for row in metric_frame(self.snapshot, [metric], by=[by], filters=facts.period_filters(one, self.units)).to_dicts()
+                for row in metric_frame(
+                    self.snapshot, [metric], by=[by], filters=facts.period_filters(one, self.units)
+                ).to_dicts()
             }
             for one in (self.period, self.period.before())
         )
         total = metric_values(self.snapshot, [metric], self.filters)[metric].value
-        ordered = sorted(
-            (key for key in now if now[key] is not None), key=lambda key: (-(now[key] or 0.0), str(key))
-        )
+        ordered = sorted((key for key in now if now[key] is not None), key=lambda key: (-(now[key] or 0.0), str(key)))
         rows: list[list[str | Cell]] = []
         for key in ordered[:most]:
             value, earlier = now[key], before.get(key)
             ratio = (value / self.period.days) / (earlier / self.period.before().days) - 1 if earlier else None
             change = EMPTY if ratio is None else t("report.a_day", value=t.signed(ratio * 100) + "%")
             share = t.percent(value / total) if total else EMPTY
-            rows.append([self.words(by, key), t.integer(value), t.integer(earlier), change, share])
+            rows.append([self.label(by, key), t.integer(value), t.integer(earlier), change, share])
         note = t("report.more_left", count=t.integer(len(ordered) - most)) if len(ordered) > most else ""
         return Table(title, columns, rows, frozenset(range(1, 5)), note, t("report.nothing"))
 
@@ -266,7 +311,14 @@ class Desk:
         columns = [t(f"report.hard.{key}") for key in ("reference", "topic", "unit", "waits_for", "age", "waiting")]
         return [
             Table(t("report.hard.holders"), head, waiting, frozenset((2, 3)), empty=t("report.hard.none")),
-            Table(t("report.hard.list"), columns, rows, frozenset((4, 5)), " ".join(filter(None, (as_of, left))), t("report.hard.none")),
+            Table(
+                t("report.hard.list"),
+                columns,
+                rows,
+                frozenset((4, 5)),
+                " ".join(filter(None, (as_of, left))),
+                t("report.hard.none"),
+            ),
         ]
 
     def hot_table(self) -> Table:
@@ -276,12 +328,14 @@ class Desk:
             [
                 Cell(words("topic", row["topic"]), "", words("product_line", row["product_line"]) if row["product_line"] else ""),
                 self.unit(row["org_unit_id"]) if row["org_unit_id"] else words("place_level", row["place_level"]),
-                t.period(row["first_on"], row["last_on"]), t.integer(row["customers"]), t.number(row["expected_customers"], 1),
+                t.period(row["first_on"], row["last_on"]), t.integer(row["customers"]), t.number(row["expected_customers"], 2),
                 words("course", row["course"]), t.integer(row["open_complaints"]),
             ]
             for row in questions.hot_issues(self.snapshot, self.units, self.period.start, self.period.end)
         ]  # fmt: skip
-        columns = [t(f"report.hot.{key}") for key in ("topic", "place", "days", "customers", "expected", "course", "open")]
+        columns = [
+            t(f"report.hot.{key}") for key in ("topic", "place", "days", "customers", "expected", "course", "open")
+        ]
         return Table(t("report.hot.title"), columns, rows, frozenset((3, 4, 6)), empty=t("report.hot.none"))
 
     def training_table(self) -> Table:
@@ -291,11 +345,16 @@ class Desk:
         for row in questions.trainings(self.snapshot, self.units, self.period.start, self.period.end):
             effect = Cell(t("report.training.not_known"), "muted")
             if row["effect"] is not None:
-                low, high = (sentences.change_text(t, row[key], "share") for key in ("low", "high"))
-                bounds = t("report.interval", low=low, high=high) if row["low"] is not None else ""
+                bounds = (
+                    sentences.difference_interval(t, row["low"], row["high"], "share") if row["low"] is not None else ""
+                )
                 tone = "better" if (row["low"] or 0) > 0 else "worse" if (row["high"] or 0) < 0 else ""
                 effect = Cell(sentences.change_text(t, row["effect"], "share"), tone, bounds)
-            days = t.period(row["started_on"], row["done_on"]) if row["done_on"] else t("report.since", day=t.date(row["started_on"]))
+            days = (
+                t.period(row["started_on"], row["done_on"])
+                if row["done_on"]
+                else t("report.since", day=t.date(row["started_on"]))
+            )
             rows.append(
                 [
                     Cell(row["improvement_action_id"], "", row["problem"] or ""), self.unit(row["org_unit_id"]), Cell(row["plan"] or EMPTY, "", days),
@@ -303,7 +362,14 @@ class Desk:
                 ]
             )  # fmt: skip
         columns = [t(f"report.training.{key}") for key in ("action", "unit", "plan", "phase", "item", "effect")]
-        return Table(t("report.training.title"), columns, rows, frozenset((5,)), t("report.training.note") if rows else "", t("report.training.none"))
+        return Table(
+            t("report.training.title"),
+            columns,
+            rows,
+            frozenset((5,)),
+            t("report.training.note") if rows else "",
+            t("report.training.none"),
+        )
 
 
 # The monthly work report
@@ -318,7 +384,15 @@ _COMPLAINTS = (
     "second_complaint_rate_30d", "repeat_complainant_rate_30d",
 )  # fmt: skip
 _STAFF = ("occupancy", "schedule_adherence", "average_handle_time", "transfer_rate")
-_QUALITY = ("quality_reviews", "quality_score", "fatal_error_rate", "weak_item_share", "agents_at_review_minimum", "agents_at_review_target", "reviewed_contact_share")
+_QUALITY = (
+    "quality_reviews",
+    "quality_score",
+    "fatal_error_rate",
+    "weak_item_share",
+    "agents_at_review_minimum",
+    "agents_at_review_target",
+    "reviewed_contact_share",
+)
 
 
 def _monthly(desk: Desk) -> list[Section]:
@@ -429,7 +503,14 @@ def _training_plan(desk: Desk) -> Table:
         for index, row in enumerate(needs, 1)
     ]  # fmt: skip
     columns = [t(f"report.plan.{key}") for key in ("rank", "item", "unit", "who", "how", "lacking")]
-    return Table(t("report.plan.title"), columns, rows, frozenset((5,)), t("report.plan.note") if rows else "", t("report.plan.none"))
+    return Table(
+        t("report.plan.title"),
+        columns,
+        rows,
+        frozenset((5,)),
+        t("report.plan.note") if rows else "",
+        t("report.plan.none"),
+    )
 
 
 def _quality(desk: Desk) -> list[Section]:
@@ -446,7 +527,9 @@ def _quality(desk: Desk) -> list[Section]:
                      t.integer(whole["contacts_handled"]), Cell(t.percent(whole["csat_top2"]), "muted" if (whole["csat_answers"] or 0) < 30 else "", t("report.n", n=t.integer(whole["csat_answers"])))])  # fmt: skip
         if whole["reviews"]:
             cards.append(_agent_sheet(desk, agent, whole, items))
-    columns = [t(f"report.sheet.{key}") for key in ("agent", "unit", "score", "places", "fatal", "reviews", "contacts", "csat")]
+    columns = [
+        t(f"report.sheet.{key}") for key in ("agent", "unit", "score", "places", "fatal", "reviews", "contacts", "csat")
+    ]
     settled = all(row["is_settled"] for row in sheets)
     note = " ".join([t("report.sheet.note"), *([] if settled else [t("report.sheet.not_settled")])])
     return [
@@ -471,14 +554,21 @@ def _score(t: Translator, row: Mapping[str, Any]) -> Cell:
 def _places(t: Translator, row: Mapping[str, Any]) -> str:
     if row["best_place"] is None:
         return EMPTY
-    return t("report.sheet.place", best=t.integer(row["best_place"]), worst=t.integer(row["worst_place"]), of=t.integer(row["ranked_agents"]))
+    return t(
+        "report.sheet.place",
+        best=t.integer(row["best_place"]),
+        worst=t.integer(row["worst_place"]),
+        of=t.integer(row["ranked_agents"]),
+    )
 
 
 def _agent_sheet(desk: Desk, agent: str, whole: Mapping[str, Any], items: Mapping[str, Mapping[str, Any]]) -> Sheet:
     t, words = desk.t, desk.words
     order = [item for item in sorted(items) if item != "all"] + ["all"]
     rows = [
-        [words("item", item), _score(t, items[item]), t.percent(items[item]["company_score"])] for item in order if item in items
+        [words("item", item), _score(t, items[item]), t.percent(items[item]["company_score"])]
+        for item in order
+        if item in items
     ]
     columns = [t("report.sheet.item"), t("report.sheet.score"), t("report.sheet.company")]
     hint = t(
@@ -530,7 +620,14 @@ def _complaints(desk: Desk) -> list[Section]:
     ]  # fmt: skip
 
 
-_CAUSE_COLUMNS = ("cause_cases", "cause_handling_cost", "cause_handling_cost_per_case", "cause_dissatisfaction_rate", "cause_repeat_rate", "cause_fee_at_risk")
+_CAUSE_COLUMNS = (
+    "cause_cases",
+    "cause_handling_cost",
+    "cause_handling_cost_per_case",
+    "cause_dissatisfaction_rate",
+    "cause_repeat_rate",
+    "cause_fee_at_risk",
+)
 
 
 def _cause_rows(desk: Desk) -> list[dict[str, Any]]:
@@ -544,7 +641,9 @@ def _cause_rows(desk: Desk) -> list[dict[str, Any]]:
         entry = found.setdefault(row["root_cause"], {"root_cause": row["root_cause"], "owner": row["owner"]})
         entry[row["metric"]] = row
     rows = [row for row in found.values() if row.get("cause_cases", {}).get("value")]
-    return sorted(rows, key=lambda row: (-(row.get("cause_handling_cost", {}).get("value") or 0.0), str(row["root_cause"])))
+    return sorted(
+        rows, key=lambda row: (-(row.get("cause_handling_cost", {}).get("value") or 0.0), str(row["root_cause"]))
+    )
 
 
 def _cause_blocks(desk: Desk, causes: Sequence[Mapping[str, Any]]) -> list[Block]:
@@ -556,14 +655,39 @@ def _cause_blocks(desk: Desk, causes: Sequence[Mapping[str, Any]]) -> list[Block
         cells: list[str | Cell] = []
         for name in names:
             one = row.get(name) or {}
-            cells.append(Cell(desk.value(name, one.get("value")), "muted" if one.get("is_small_base") and one.get("value") is not None else ""))
-        rows.append([Cell(desk.words("root_cause", row["root_cause"]), "", desk.words("owner", row["owner"]) if row["owner"] else ""), *cells])
+            cells.append(
+                Cell(
+                    desk.value(name, one.get("value")),
+                    "muted" if one.get("is_small_base") and one.get("value") is not None else "",
+                )
+            )
+        rows.append(
+            [
+                Cell(
+                    desk.words("root_cause", row["root_cause"]),
+                    "",
+                    desk.words("owner", row["owner"]) if row["owner"] else "",
+                ),
+                *cells,
+            ]
+        )
     if rows:
         rows.append([Cell(t("report.causes.all"), "muted"), *(desk.told(name, whole[name]) for name in names)])
     columns = [t("report.causes.cause"), *(desk.name(name) for name in names)]
     left = t("report.more_left", count=t.integer(len(causes) - MOST_CAUSES)) if len(causes) > MOST_CAUSES else ""
-    table = Table(t("report.causes.title"), columns, rows, frozenset(range(1, len(columns))), " ".join(filter(None, (left, t("report.faint_note")))), t("report.nothing"))
-    return [table, *desk.bars("cause_cases", "root_cause", most=8, by_size=True), *desk.bars("cause_handling_cost", "root_cause", most=8, by_size=True)]
+    table = Table(
+        t("report.causes.title"),
+        columns,
+        rows,
+        frozenset(range(1, len(columns))),
+        " ".join(filter(None, (left, t("report.faint_note")))),
+        t("report.nothing"),
+    )
+    return [
+        table,
+        *desk.bars("cause_cases", "root_cause", most=8, by_size=True),
+        *desk.bars("cause_handling_cost", "root_cause", most=8, by_size=True),
+    ]
 
 
 def _effect(t: Translator, row: Mapping[str, Any], words: Words) -> Cell:
@@ -591,7 +715,10 @@ def _board_blocks(desk: Desk, board: Sequence[Mapping[str, Any]]) -> list[Block]
                 _effect(t, row, words), counts, t.integer(row["open_complaints"]), t.integer(row["customers_again"]),
             ]
         )  # fmt: skip
-    columns = [t(f"report.pdca.{key}") for key in ("phase", "problem", "plan", "owner", "effect", "complaints", "left", "again")]
+    columns = [
+        t(f"report.pdca.{key}")
+        for key in ("phase", "problem", "plan", "owner", "effect", "complaints", "left", "again")
+    ]
     note = " ".join([t("report.pdca.note"), t("report.as_of", day=t.date(board[0]["as_of"]))]) if board else ""
     return [Table(t("report.pdca.title"), columns, rows, frozenset((5, 6, 7)), note, t("report.pdca.none"))]
 
@@ -604,11 +731,31 @@ def _decisions(desk: Desk, causes: Sequence[Mapping[str, Any]], board: Sequence[
         if row["course"] == "running" or row["open_complaints"]:
             place = desk.unit(row["org_unit_id"]) if row["org_unit_id"] else words("place_level", row["place_level"])
             key = "report.decide.hot" if row["course"] == "running" else "report.decide.hot_open"
-            said.append(t(key, topic=words("topic", row["topic"]), place=place, customers=t.integer(row["customers"]), open=t.integer(row["open_complaints"])))
+            said.append(
+                t(
+                    key,
+                    topic=words("topic", row["topic"]),
+                    place=place,
+                    customers=t.integer(row["customers"]),
+                    open=t.integer(row["open_complaints"]),
+                )
+            )
     for row in board:
         facts_of = {"action": row["improvement_action_id"], "problem": row["problem"] or EMPTY}
-        if row["phase"] in ("check", "act") and row["verdict"] in ("not_seen", "rose") and row["rate_ratio"] is not None:
-            said.append(t(f"report.decide.{row['verdict']}", ratio=t.number(row["rate_ratio"], 2), low=t.number(row["ratio_low"], 2), high=t.number(row["ratio_high"], 2), **facts_of))
+        if (
+            row["phase"] in ("check", "act")
+            and row["verdict"] in ("not_seen", "rose")
+            and row["rate_ratio"] is not None
+        ):
+            said.append(
+                t(
+                    f"report.decide.{row['verdict']}",
+                    ratio=t.number(row["rate_ratio"], 2),
+                    low=t.number(row["ratio_low"], 2),
+                    high=t.number(row["ratio_high"], 2),
+                    **facts_of,
+                )
+            )
         elif row["is_wearing_off"]:
             said.append(t("report.decide.wearing_off", **facts_of))
         if row["phase"] == "check" and row["done_on"]:
@@ -616,17 +763,26 @@ def _decisions(desk: Desk, causes: Sequence[Mapping[str, Any]], board: Sequence[
         if row["phase"] in ("check", "act") and row["open_complaints"]:
             said.append(t("report.decide.left_over", count=t.integer(row["open_complaints"]), **facts_of))
     running = {row["root_cause"] for row in board if row["phase"] in ("plan", "do", "check")}
-    for row in [one for one in causes if one["root_cause"] not in (None, "unknown")][:3]:
-        code = row["root_cause"]
+    for cause in [one for one in causes if one["root_cause"] not in (None, "unknown")][:3]:
+        code = cause["root_cause"]
         if not any(other and (code == other or code.startswith(f"{other}.")) for other in running):
-            cost = row.get("cause_handling_cost", {}).get("value")
+            cost = cause.get("cause_handling_cost", {}).get("value")
             said.append(
-                t("report.decide.no_action", cause=words("root_cause", code), owner=words("owner", row["owner"]), cost=desk.value("cause_handling_cost", cost), cases=t.integer(row["cause_cases"]["value"]))
+                t("report.decide.no_action", cause=words("root_cause", code), owner=words("owner", cause["owner"]), cost=desk.value("cause_handling_cost", cost), cases=t.integer(cause["cause_cases"]["value"]))
             )  # fmt: skip
     for row in questions.hard_issues_by_holder(desk.snapshot, desk.units):
         if (row["longest_days"] or 0) >= LONG_WAIT_DAYS:
-            holder = words("department", row["department"]) if row["department"] else words("waits_for", row["waits_for"])
-            said.append(t("report.decide.hard", count=t.integer(row["issues"]), holder=holder, days=t.integer(row["longest_days"])))
+            holder = (
+                words("department", row["department"]) if row["department"] else words("waits_for", row["waits_for"])
+            )
+            said.append(
+                t(
+                    "report.decide.hard",
+                    count=t.integer(row["issues"]),
+                    holder=holder,
+                    days=t.integer(row["longest_days"]),
+                )
+            )
     return said
 
 
@@ -738,7 +894,13 @@ def choose_period(snapshot: Snapshot, pack: Pack, period: Period | None = None, 
 
 
 def build_report(
-    snapshot: Snapshot, pack_name: str, *, units: Sequence[str] = (), language: str = "en", period: Period | None = None, as_of: date | None = None
+    snapshot: Snapshot,
+    pack_name: str,
+    *,
+    units: Sequence[str] = (),
+    language: str = "en",
+    period: Period | None = None,
+    as_of: date | None = None,
 ) -> Report:
     """A report from a snapshot, as the snapshot's reader may see it.
 

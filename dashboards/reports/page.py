@@ -15,6 +15,12 @@ from dashboards.reports.charts import bar_svg, course_svg
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 
+SHORT_TABLE = 14
+"""Tables of up to so many rows stay on one page; longer ones repeat their headings, and no row is cut."""
+
+TIGHT = 8
+"""Texts of up to so many characters are not wrapped in a table: Chinese wraps anywhere, and a short word broken in two is hard to read."""
+
 _STYLE = """
 *{box-sizing:border-box}
 html{-webkit-print-color-adjust:exact;print-color-adjust:exact}
@@ -36,14 +42,15 @@ table{border-collapse:collapse;width:100%%;font-size:12.5px}
 th,td{text-align:left;vertical-align:top;padding:4px 8px 4px 0;border-bottom:1px solid %(line)s;overflow-wrap:break-word}
 th:last-child,td:last-child{padding-right:0}
 thead th{color:%(muted)s;font-weight:600;font-size:11.5px;vertical-align:bottom;border-bottom:1px solid %(faint)s}
-tbody th{font-weight:500}
+tbody th{font-weight:500;min-width:8.5em}.sheet tbody th,.bars tbody th{min-width:0}
+.tight{white-space:nowrap}.tight .hint{white-space:normal}
 .number{text-align:right;font-variant-numeric:tabular-nums}
 .hint{display:block;color:%(muted)s;font-size:11px;font-weight:400}
 .better{color:%(better)s;font-weight:600}.worse{color:%(worse)s;font-weight:600}.muted{color:%(muted)s}
 .bars td,.bars th{border-bottom:0;padding:2px 8px 2px 0;vertical-align:middle}
 .bars th{width:32%%}.bars td:last-child{white-space:nowrap;width:1%%}
 svg{display:block}.course{width:100%%;height:auto}.course text{font-family:inherit}.bar{width:100%%;height:14px}
-ul,ol.items{margin:0;padding-left:20px;font-size:13px}li{margin:2px 0}
+ul,ol.items{margin:0;padding-left:28px;font-size:13px}li{margin:2px 0}
 .empty{color:%(muted)s;font-size:13px}
 .sheets{display:grid;grid-template-columns:1fr 1fr;gap:14px 26px;margin-top:14px}
 .sheet{border:1px solid %(line)s;border-radius:6px;padding:10px 12px;min-width:0}
@@ -54,7 +61,7 @@ footer{margin-top:30px;border-top:1px solid %(line)s;padding-top:8px;color:%(mut
 body{background:#fff;font-size:9.6pt}main{max-width:none;padding:0}
 h1{font-size:17pt}h2{font-size:12.5pt;break-after:avoid}h3{break-after:avoid;font-size:10pt}
 table{font-size:8.6pt}thead{display:table-header-group}thead th,.note,.hint,footer{font-size:7.8pt}
-tr,.sheet,.course,.said,.bars,li{break-inside:avoid}.lead{break-after:avoid}
+tr,.sheet,.course,.said,.bars,li,.short{break-inside:avoid}.lead{break-after:avoid}
 .pair{break-inside:avoid}.wide{overflow:visible}
 }
 """
@@ -62,9 +69,7 @@ tr,.sheet,.course,.said,.bars,li{break-inside:avoid}.lead{break-after:avoid}
 
 def _style(foot: str) -> str:
     # What stands in a CSS string: no quote, backslash or markup of a name of a unit takes effect.
-    safe = "".join(
-        sign if sign.isalnum() or sign in " ·-–.,()（）年月日，" else f"\\{ord(sign):x} " for sign in foot
-    )
+    safe = "".join(sign if sign.isalnum() or sign in " ·-–.,()（）年月日，" else f"\\{ord(sign):x} " for sign in foot)
     return _STYLE % {
         "ground": theme.GROUND, "ink": theme.INK, "font": theme.FONT, "accent": theme.ACCENT, "line": theme.LINE, "muted": theme.MUTED,
         "soft": theme.ACCENT_SOFT, "faint": theme.FAINT, "better": theme.BETTER, "worse": theme.WORSE, "foot": safe,
@@ -140,9 +145,9 @@ def _course(course: Course) -> str:
 def _bars(bars: Bars) -> str:
     if not bars.bars:
         return f'<div class="block">{_head(bars.title)}<p class="empty">{escape(bars.empty)}</p></div>'
-    known = [
-        value for bar in bars.bars for value in (bar.value, bar.high, bar.low) if value is not None
-    ] + ([bars.reference] if bars.reference is not None else [])
+    known = [value for bar in bars.bars for value in (bar.value, bar.high, bar.low) if value is not None] + (
+        [bars.reference] if bars.reference is not None else []
+    )
     low, high = (min(known), max(known)) if known else (0.0, 1.0)
     bottom = min(0.0, low) if bars.from_zero else low - (high - low) * 0.15
     rows = "".join(
@@ -165,14 +170,18 @@ def _cell(value: str | Cell) -> str:
 
 
 def _bare_table(table: Table) -> str:
-    def kind(index: int) -> str:
-        return ' class="number"' if index in table.numbers else ""
+    def kind(index: int, value: str | Cell | None = None) -> str:
+        classes = ["number"] if index in table.numbers else []
+        text = value.text if isinstance(value, Cell) else value
+        if text is not None and len(text) <= TIGHT:
+            classes.append("tight")
+        return f' class="{" ".join(classes)}"' if classes else ""
 
     head = "".join(f'<th scope="col"{kind(index)}>{escape(name)}</th>' for index, name in enumerate(table.columns))
     body = "".join(
         "<tr>"
         + "".join(
-            f'<th scope="row">{_cell(value)}</th>' if index == 0 else f"<td{kind(index)}>{_cell(value)}</td>"
+            f'<th scope="row">{_cell(value)}</th>' if index == 0 else f"<td{kind(index, value)}>{_cell(value)}</td>"
             for index, value in enumerate(row)
         )
         + "</tr>"
@@ -185,7 +194,8 @@ def _table(table: Table) -> str:
     content = (
         f'<div class="wide">{_bare_table(table)}</div>' if table.rows else f'<p class="empty">{escape(table.empty)}</p>'
     )
-    return f'<div class="block">{_head(table.title)}{content}{_note(table.note)}</div>'
+    kind = "block short" if len(table.rows) <= SHORT_TABLE else "block"
+    return f'<div class="{kind}">{_head(table.title)}{content}{_note(table.note)}</div>'
 
 
 def _items(items: Items) -> str:

@@ -33,7 +33,9 @@ def find_chromium(given: str | None = None) -> Path:
         if found:
             return Path(found)
     if given:
-        raise NoPdf(f"No PDF: {given} is not a program that can be run. Set CSATLAS_CHROMIUM to the path of a Chromium.")
+        raise NoPdf(
+            f"No PDF: {given} is not a program that can be run. Set CSATLAS_CHROMIUM to the path of a Chromium."
+        )
     raise NoPdf(
         f"No PDF: no Chromium was found (looked for {', '.join(NAMES)}). Install one, or set CSATLAS_CHROMIUM to its path; the HTML prints from any browser."
     )

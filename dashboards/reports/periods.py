@@ -45,7 +45,7 @@ class Period:
         return found
 
     def label(self, t: Translator) -> str:
-        return t.grain_label(self.start, self.kind)
+        return t.period(self.start, self.end) if self.kind == "week" else t.grain_label(self.start, self.kind)
 
 
 def period_of(kind: str, day: date) -> Period:

@@ -58,13 +58,17 @@ def interval_text(t: Translator, figure: Figure) -> str:
         return ""
     if figure.metric.type == "count":
         low, high = (t.signed((bound - 1) * 100) + "%" for bound in (figure.low, figure.high))
-    elif figure.metric.unit in ("share", "points"):
-        # The unit once, after the second bound.
-        scale = 100 if figure.metric.unit == "share" else 1
-        low, high = t.signed(figure.low * scale), change_text(t, figure.high, figure.metric.unit)
-    else:
-        low, high = (change_text(t, bound, figure.metric.unit) for bound in (figure.low, figure.high))
-    return t("report.interval", low=low, high=high)
+        return t("report.interval", low=low, high=high)
+    return difference_interval(t, figure.low, figure.high, figure.metric.unit)
+
+
+def difference_interval(t: Translator, low: float, high: float, unit: str) -> str:
+    """Bounds of a difference; the unit of points once, after the second."""
+    if unit in ("share", "points"):
+        return t(
+            "report.interval", low=t.signed(low * (100 if unit == "share" else 1)), high=change_text(t, high, unit)
+        )
+    return t("report.interval", low=change_text(t, low, unit), high=change_text(t, high, unit))
 
 
 def _from_to(t: Translator, figure: Figure, period: Period) -> dict[str, str]:
@@ -103,19 +107,24 @@ def what_changed(t: Translator, figures: Sequence[Figure], period: Period) -> st
         return t("report.say.quiet", count=t.integer(judged), period=against)
     first, others = moved[0], moved[1:]
     verb = "rose" if (first.change or 0.0) > 0 else "fell"
-    text = t(f"report.say.{verb}", judgement=_judgement(t, first), count=t.integer(judged), **_from_to(t, first, period))
+    text = t(
+        f"report.say.{verb}", judgement=_judgement(t, first), count=t.integer(judged), **_from_to(t, first, period)
+    )
     if others:
         listed = [
-            t("report.say.other", name=metric_name(t, one), change=figure_change(t, one, period), judgement=_judgement(t, one))
+            t(
+                "report.say.other",
+                name=metric_name(t, one),
+                change=figure_change(t, one, period),
+                judgement=_judgement(t, one),
+            )
             for one in others
         ]
         text += t("report.say.others", names=_joined(t, listed))
     return text
 
 
-def what_is_behind(
-    t: Translator, words: Words, figures: Sequence[Figure], split: Split | None, period: Period
-) -> str:
+def what_is_behind(t: Translator, words: Words, figures: Sequence[Figure], split: Split | None, period: Period) -> str:
     """The second sentence: level, mix and the largest contributor of the clearest change; without one, what came nearest.
 
     Args:
@@ -146,7 +155,9 @@ def what_is_behind(
     if split.level is None or split.mix is None:
         return t("report.say.counted", **facts)
     kind = "mostly_mix" if abs(split.mix) > abs(split.level) else "mostly_level"
-    return t(f"report.say.{kind}", level=change_text(t, split.level, unit), mix=change_text(t, split.mix, unit), **facts)
+    return t(
+        f"report.say.{kind}", level=change_text(t, split.level, unit), mix=change_text(t, split.mix, unit), **facts
+    )
 
 
 def where_it_stands(t: Translator, figures: Sequence[Figure], age: DataAge, period: Period) -> str:
