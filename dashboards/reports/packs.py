@@ -651,10 +651,10 @@ def _cause_blocks(desk: Desk, causes: Sequence[Mapping[str, Any]]) -> list[Block
     names = desk.known(_CAUSE_COLUMNS)
     whole = metric_values(desk.snapshot, names, desk.filters) if names else {}
     rows = []
-    for row in causes[:MOST_CAUSES]:
+    for cause in causes[:MOST_CAUSES]:
         cells: list[str | Cell] = []
         for name in names:
-            one = row.get(name) or {}
+            one = cause.get(name) or {}
             cells.append(
                 Cell(
                     desk.value(name, one.get("value")),
@@ -664,9 +664,9 @@ def _cause_blocks(desk: Desk, causes: Sequence[Mapping[str, Any]]) -> list[Block
         rows.append(
             [
                 Cell(
-                    desk.words("root_cause", row["root_cause"]),
+                    desk.words("root_cause", cause["root_cause"]),
                     "",
-                    desk.words("owner", row["owner"]) if row["owner"] else "",
+                    desk.words("owner", cause["owner"]) if cause["owner"] else "",
                 ),
                 *cells,
             ]
@@ -740,28 +740,28 @@ def _decisions(desk: Desk, causes: Sequence[Mapping[str, Any]], board: Sequence[
                     open=t.integer(row["open_complaints"]),
                 )
             )
-    for row in board:
-        facts_of = {"action": row["improvement_action_id"], "problem": row["problem"] or EMPTY}
+    for action in board:
+        facts_of = {"action": action["improvement_action_id"], "problem": action["problem"] or EMPTY}
         if (
-            row["phase"] in ("check", "act")
-            and row["verdict"] in ("not_seen", "rose")
-            and row["rate_ratio"] is not None
+            action["phase"] in ("check", "act")
+            and action["verdict"] in ("not_seen", "rose")
+            and action["rate_ratio"] is not None
         ):
             said.append(
                 t(
                     f"report.decide.{row['verdict']}",
-                    ratio=t.number(row["rate_ratio"], 2),
-                    low=t.number(row["ratio_low"], 2),
-                    high=t.number(row["ratio_high"], 2),
+                    ratio=t.number(action["rate_ratio"], 2),
+                    low=t.number(action["ratio_low"], 2),
+                    high=t.number(action["ratio_high"], 2),
                     **facts_of,
                 )
             )
-        elif row["is_wearing_off"]:
+        elif action["is_wearing_off"]:
             said.append(t("report.decide.wearing_off", **facts_of))
-        if row["phase"] == "check" and row["done_on"]:
-            said.append(t("report.decide.unchecked", day=t.date(row["done_on"]), **facts_of))
-        if row["phase"] in ("check", "act") and row["open_complaints"]:
-            said.append(t("report.decide.left_over", count=t.integer(row["open_complaints"]), **facts_of))
+        if action["phase"] == "check" and action["done_on"]:
+            said.append(t("report.decide.unchecked", day=t.date(action["done_on"]), **facts_of))
+        if action["phase"] in ("check", "act") and action["open_complaints"]:
+            said.append(t("report.decide.left_over", count=t.integer(action["open_complaints"]), **facts_of))
     running = {row["root_cause"] for row in board if row["phase"] in ("plan", "do", "check")}
     for cause in [one for one in causes if one["root_cause"] not in (None, "unknown")][:3]:
         code = cause["root_cause"]
