@@ -144,9 +144,16 @@ def _judged(snapshot: Snapshot, figure: Figure, period: Period, units: Sequence[
         half = Z * sqrt(spread * (1 / now.value + 1 / before.value))
         centre = log(now.value / period.days) - log(before.value / period.before().days)
         return replace(figure, low=exp(centre - half), high=exp(centre + half), strength=abs(centre) / half)
-    if None in (now.low, now.high, before.low, before.high):
+    return with_difference(figure)
+
+
+def with_difference(figure: Figure) -> Figure:
+    """A figure with the interval of its difference, if both values have intervals."""
+    now, before = figure.now, figure.before
+    if now.value is None or before.value is None:
         return figure
-    assert now.low is not None and now.high is not None and before.low is not None and before.high is not None
+    if now.low is None or now.high is None or before.low is None or before.high is None:
+        return figure
     change = now.value - before.value
     down = sqrt((now.value - now.low) ** 2 + (before.high - before.value) ** 2)
     up = sqrt((now.high - now.value) ** 2 + (before.value - before.low) ** 2)
@@ -208,14 +215,33 @@ def _split(snapshot: Snapshot, figure: Figure, dimension: str, period: Period, u
         if whole.numerator is None or abs(total - whole.numerator) > 1e-6 * max(1.0, abs(whole.numerator)):
             return None  # a cell is hidden: what is left does not explain the whole
         sums.append(found)
-    now, before = sums
-    is_count = figure.metric.type == "count"
+    return decomposed(dimension, *sums, is_count=figure.metric.type == "count")
+
+
+def decomposed(
+    dimension: str,
+    now: Mapping[str, tuple[float, float]],
+    before: Mapping[str, tuple[float, float]],
+    *,
+    is_count: bool = False,
+) -> Split | None:
+    """A change by slices.
+
+    Args:
+        now, before: numerator and denominator by slice; of a count the numerator is what was counted.
+
+    Returns:
+        None where a ratio has no denominator. The parts add up to the change; of a ratio, level and mix do too.
+    """
     all_now = sum(denominator for _, denominator in now.values())
     all_before = sum(denominator for _, denominator in before.values())
     if not is_count and (not all_now or not all_before):
         return None
     level = mix = 0.0
-    middle = ((figure.now.value or 0.0) + (figure.before.value or 0.0)) / 2
+    middle = 0.0
+    if not is_count:
+        middle = sum(top for top, _ in now.values()) / all_now + sum(top for top, _ in before.values()) / all_before
+        middle /= 2
     parts = []
     for value in sorted(set(now) | set(before)):
         (top, bottom), (top_before, bottom_before) = now.get(value, (0.0, 0.0)), before.get(value, (0.0, 0.0))
@@ -228,7 +254,8 @@ def _split(snapshot: Snapshot, figure: Figure, dimension: str, period: Period, u
         # A slice that is new or gone has no change of level: all of it is mix.
         first = rate_before if rate_before is not None else rate
         second = rate if rate is not None else rate_before
-        assert first is not None and second is not None
+        if first is None or second is None:
+            continue
         own_level = (share + share_before) / 2 * (second - first)
         own_mix = (share - share_before) * ((first + second) / 2 - middle)
         level, mix = level + own_level, mix + own_mix

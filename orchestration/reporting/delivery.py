@@ -134,6 +134,8 @@ def send_reports(
         MailError: no server to send to.
         NoSnapshot: nothing is published.
     """
+    if not subscriptions:
+        return []
     if not dry_run:
         check_mail_settings(settings)
     with _alone(settings):
