@@ -13,6 +13,7 @@ from dashboards.auth import Guard
 from dashboards.data.snapshot import SnapshotStore
 from dashboards.i18n import LANGUAGES, translator
 from dashboards.pages import page_at
+from dashboards.report_files import add_report_files
 from dashboards.security import add_security_headers
 from dashboards.state import choose_language, parse_view
 
@@ -80,13 +81,16 @@ def _remember_language(server: Flask) -> None:
         return response
 
 
-def create_app(serving: Path, *, poll_seconds: float = 15.0, secret: str = "") -> dash.Dash:
+def create_app(
+    serving: Path, *, poll_seconds: float = 15.0, secret: str = "", chromium: str | None = None
+) -> dash.Dash:
     """The dashboards over the snapshots of one serving folder.
 
     Args:
         serving: folder with `current`, the snapshots and `status.json`. It need not exist yet. The folder above it, the home, holds the accounts.
         poll_seconds: how often an open page looks for a new snapshot.
         secret: what sessions are signed with; empty = a key in the home.
+        chromium: program that prints reports as PDF; None = the first found.
     """
     app = _Application(
         __name__,
@@ -106,6 +110,7 @@ def create_app(serving: Path, *, poll_seconds: float = 15.0, secret: str = "") -
     store = SnapshotStore(serving, viewer=guard.viewer, note=guard.note)
     app.layout = lambda: shell.layout(store, request_language(), poll_seconds)
     shell.register(app, store)
+    add_report_files(app.server, store, request_language, chromium=chromium)
     _remember_language(app.server)
     add_security_headers(app.server, app.csp_hashes())
     return app

@@ -19,7 +19,11 @@ from dashboards.auth import WARM_UP
 def make_server(serving: str | None = None) -> Flask:
     """The Flask application over a serving folder."""
     folder = Path(serving) if serving else Path(os.environ.get("CSATLAS_HOME") or "var") / "serving"
-    server = create_app(folder.expanduser().absolute(), secret=os.environ.get(KEY_VARIABLE, "")).server
+    server = create_app(
+        folder.expanduser().absolute(),
+        secret=os.environ.get(KEY_VARIABLE, ""),
+        chromium=os.environ.get("CSATLAS_CHROMIUM") or None,
+    ).server
     # Dash registers its scripts during the first request and answers those that come meanwhile with an error: so the first one is ours.
     server.test_client().get("/", environ_overrides={WARM_UP: True})
     return server
