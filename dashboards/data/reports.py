@@ -34,7 +34,7 @@ class DataAge:
 
     Attributes:
         until: last day of any data.
-        complete_until: last day of which all of the data is there.
+        complete_until: last day of which all of the data is there; not after `until`.
         stale: why sources are late, or None.
     """
 
@@ -52,7 +52,8 @@ def data_age(snapshot: Snapshot) -> DataAge:
     )
     until = row["data_until"] or row["built_at"].date()
     stale = (row["stale_reasons"] or "") if row["is_stale"] else None
-    return DataAge(row["version"], row["built_at"], until, row["complete_until"] or until, stale)
+    # A day can be over and yet nothing of it be there: data that end earlier are complete to their end.
+    return DataAge(row["version"], row["built_at"], until, min(until, row["complete_until"] or until), stale)
 
 
 def has_unit(snapshot: Snapshot, unit: str) -> bool:

@@ -23,7 +23,7 @@ def nice_ticks(low: float, high: float, most: int = 4) -> list[float]:
     >>> nice_ticks(0.71, 0.84)
     [0.7, 0.75, 0.8, 0.85]
     """
-    room = high - low or abs(high) or 1.0
+    room = max(high - low, 1e-9 * max(abs(low), abs(high), 1.0))
     raw = room / most
     power = 10 ** floor(log10(raw))
     step = next(

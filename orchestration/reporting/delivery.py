@@ -314,9 +314,13 @@ def give_to_server(settings: Settings, message: EmailMessage) -> None:
         raise _Refused(_words(where, code, said), is_final=code >= 500) from None
     except smtplib.SMTPResponseException as error:
         raise _Refused(_words(where, error.smtp_code, error.smtp_error), is_final=error.smtp_code >= 500) from None
+    except smtplib.SMTPServerDisconnected as error:
+        silent = isinstance(error.__context__, TimeoutError)
+        reason = f"does not answer within {SECONDS:g} seconds" if silent else f"ended the conversation: {error}"
+        raise _Refused(f"{where} {reason}", is_final=False) from None
     except TimeoutError:
         raise _Refused(f"{where} does not answer within {SECONDS:g} seconds", is_final=False) from None
-    except (smtplib.SMTPServerDisconnected, ssl.SSLError, OSError) as error:
+    except (smtplib.SMTPException, OSError) as error:
         reason = str(getattr(error, "strerror", None) or error)
         raise _Refused(f"{where} cannot be reached: {reason}", is_final=False) from None
 

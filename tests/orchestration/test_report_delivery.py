@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import email
 import json
+import socket
 import ssl
 from collections.abc import Iterator
 from email.message import Message
@@ -28,7 +29,7 @@ from orchestration.reporting.subscriptions import SubscriptionError, load_subscr
 from orchestration.settings import Settings
 from tests.conftest import csatlas
 
-PASSWORD = "correct horse battery staple"  # noqa: S105
+PASSWORD = "correct horse battery staple"
 CITY = "C-GD-GZ"
 
 
@@ -75,6 +76,12 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        port: int = found.getsockname()[1]
+        return port
+
+
 @pytest.fixture
 def mailbox() -> _Mailbox:
     return _Mailbox()
@@ -86,7 +93,7 @@ def server(mailbox: _Mailbox, certificate: Path) -> Iterator[Controller]:
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(certificate / "cert.pem", certificate / "key.pem")
     found = Controller(
-        mailbox, hostname="127.0.0.1", port=0, tls_context=context, require_starttls=True, authenticator=mailbox.authenticate, auth_required=True
+        mailbox, hostname="127.0.0.1", port=_free_port(), tls_context=context, require_starttls=True, authenticator=mailbox.authenticate, auth_required=True
     )  # fmt: skip
     found.start()
     yield found
@@ -140,7 +147,7 @@ def _entry(**more: Any) -> dict[str, Any]:
 def test_a_report_is_sent_once_with_its_sentences(settings: Settings, mailbox: _Mailbox) -> None:
     found = _subscribe(settings, _entry(format="both"))
     (sent,) = send_reports(settings, found)
-    assert (sent.outcome, sent.period, sent.attempts) == ("sent", "2026-08", 1) or sent.period == "2026-09"
+    assert (sent.outcome, sent.period, sent.attempts) == ("sent", "2026-09", 1)
     ((sender, to, message),) = mailbox.messages
     assert sender == "reports@example.com" and to == ["mei@example.com"] and mailbox.signed_in == [b"csatlas"]
     assert (
@@ -250,8 +257,6 @@ def test_a_server_that_cannot_be_used_is_told_without_the_password(
 
 
 def test_a_server_that_says_nothing_is_given_up(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import socket
-
     monkeypatch.setattr(delivery, "SECONDS", 0.2)
     monkeypatch.setattr(delivery, "PAUSES", ())
     with socket.create_server(("127.0.0.1", 0)) as silent:
