@@ -53,7 +53,8 @@ class _Mailbox:
 
     def authenticate(self, _server: Any, _session: Any, _envelope: Any, _mechanism: str, data: Any) -> AuthResult:
         self.signed_in.append(data.login)
-        return AuthResult(success=data.login == b"csatlas" and data.password == PASSWORD.encode())
+        is_right = data.login == b"csatlas" and data.password == PASSWORD.encode()
+        return AuthResult(success=is_right, handled=is_right)
 
 
 @pytest.fixture(scope="module")
