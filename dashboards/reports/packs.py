@@ -278,7 +278,7 @@ class Desk:
         for key in ordered[:most]:
             value, earlier = now[key], before.get(key)
             ratio = (value / self.period.days) / (earlier / self.period.before().days) - 1 if earlier else None
-            change = EMPTY if ratio is None else t("report.a_day", value=t.signed(ratio * 100) + "%")
+            change = EMPTY if ratio is None else t.signed(ratio * 100) + "%"
             share = t.percent(value / total) if total else EMPTY
             rows.append([self.label(by, key), t.integer(value), t.integer(earlier), change, share])
         note = t("report.more_left", count=t.integer(len(ordered) - most)) if len(ordered) > most else ""

@@ -48,7 +48,7 @@ def figure_change(t: Translator, figure: Figure, period: Period) -> str:
         return t.signed(None)
     if figure.metric.type in ("count", "distinct") and figure.before.value:
         ratio = ((figure.now.value or 0.0) / period.days) / (figure.before.value / period.before().days) - 1
-        return t("report.a_day", value=t.signed(ratio * 100) + "%")
+        return t.signed(ratio * 100) + "%"
     return change_text(t, change, figure.metric.unit)
 
 

@@ -25,6 +25,8 @@ from hypothesis import strategies as st
 from pypdf import PdfReader
 from typer.testing import CliRunner
 
+from dashboards.accounts import Accounts
+from dashboards.app import create_app
 from dashboards.data.intervals import wilson
 from dashboards.data.metrics import Metric, MetricValue, catalogue
 from dashboards.data.reports import DataAge, agent_sheets, data_age
@@ -43,6 +45,7 @@ from orchestration.reporting.commands import app
 from orchestration.settings import Settings
 from tests.conftest import csatlas
 from tests.dashboards.rights import CITY, CITY_READER, PROVINCE, reduced
+from tests.dashboards.test_auth import PASSWORD, sign_in
 
 MONTH = parse_period("2026-08")
 VOID = {"meta", "line", "rect", "circle", "polyline", "polygon", "br"}
@@ -459,3 +462,41 @@ def test_what_cannot_be_made_is_refused_in_words(
     monkeypatch.setenv("CSATLAS_HOME", str(tmp_path))
     assert CliRunner().invoke(app, ["quality", "--out", str(tmp_path)]).exit_code == 4
     assert list(tmp_path.glob("*.html")) == []
+
+
+def test_the_server_gives_reports_with_the_rights_of_who_asks(demo_home: Path, tmp_path: Path, whole: Snapshot) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "serving").symlink_to(demo_home / "serving")
+    Accounts(home).add("mei", role="executive", units=(CITY,), personal=False, password=PASSWORD)
+    client = create_app(home / "serving").server.test_client()
+    assert client.get("/report/monthly.html").status_code == 401
+    sign_in(client)
+    answer = client.get("/report/monthly.html?lang=zh&period=2026-08")
+    viewer = Viewer("mei", "executive", frozenset({CITY}), False)
+    expected = report_html(_report(whole.for_viewer(viewer, lambda *_a, **_k: None), "monthly", "zh"))
+    assert answer.status_code == 200 and answer.get_data(as_text=True) == expected
+    assert answer.headers["Cache-Control"] == "no-store" and "广州市分公司" in expected and "成都" not in expected
+    pdf = client.get(f"/report/quality.pdf?period=2026-08&unit={CITY}")
+    assert (
+        pdf.status_code == 200
+        and pdf.data.startswith(b"%PDF-")
+        and pdf.headers["Content-Disposition"].startswith("attachment")
+    )
+    for address in (
+        "monthly.html?unit=C-SC-CD",
+        "monthly.html?unit=HQ",
+        "none.html",
+        "monthly.exe",
+        "monthly.html?as_of=x",
+        "quality.pdf?period=2026-W33",
+    ):
+        assert client.get(f"/report/{address}").status_code == 404, address
+    audit = [json.loads(line) for line in (home / "audit.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert [(one["user"], one["file"]) for one in audit if one["event"] == "exported"] == [
+        ("mei", "monthly-2026-08-zh.html"), ("mei", "quality-2026-08-en.pdf"),
+    ]  # fmt: skip
+    without = create_app(home / "serving", chromium="/nowhere/chromium").server.test_client()
+    sign_in(without)
+    refused = without.get("/report/quality.pdf?period=2026-08")
+    assert refused.status_code == 503 and "/nowhere/chromium" in refused.get_data(as_text=True)
