@@ -494,7 +494,7 @@ def test_the_server_gives_reports_with_the_rights_of_who_asks(demo_home: Path, t
         assert client.get(f"/report/{address}").status_code == 404, address
     audit = [json.loads(line) for line in (home / "audit.jsonl").read_text(encoding="utf-8").splitlines()]
     assert [(one["user"], one["file"]) for one in audit if one["event"] == "exported"] == [
-        ("mei", "monthly-2026-08-zh.html"), ("mei", "quality-2026-08-en.pdf"),
+        ("mei", "monthly-2026-08-zh.html"), ("mei", "quality-2026-08-zh.pdf"),
     ]  # fmt: skip
     without = create_app(home / "serving", chromium="/nowhere/chromium").server.test_client()
     sign_in(without)
