@@ -749,7 +749,7 @@ def _decisions(desk: Desk, causes: Sequence[Mapping[str, Any]], board: Sequence[
         ):
             said.append(
                 t(
-                    f"report.decide.{row['verdict']}",
+                    f"report.decide.{action['verdict']}",
                     ratio=t.number(action["rate_ratio"], 2),
                     low=t.number(action["ratio_low"], 2),
                     high=t.number(action["ratio_high"], 2),

@@ -15,7 +15,7 @@ from dashboards.reports.charts import bar_svg, course_svg
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 
-SHORT_TABLE = 14
+SHORT_TABLE = 8
 """Tables of up to so many rows stay on one page; longer ones repeat their headings, and no row is cut."""
 
 TIGHT = 8

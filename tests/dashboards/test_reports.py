@@ -192,6 +192,11 @@ def test_text_of_the_data_stays_text(demo_home: Path, tmp_path: Path) -> None:
             "update dim_org_units set unit_name = ?, unit_name_en = ? where org_unit_id = 'P-GD'", [hostile] * 2
         )
         connection.execute("update fct_improvement_actions set problem = ?, plan = ?", [hostile] * 2)
+        connection.execute(
+            "update fct_improvement_actions set action_kind = 'corrective', phase = 'check', verdict = 'not_seen', rate_ratio = 1.2, ratio_low = 0.8, ratio_high = 1.9,"
+            " open_complaints = 3, done_on = date '2026-08-03', org_unit_id = 'P-GD'"
+        )
+        connection.execute("update fct_hard_issues set org_unit_id = 'P-GD', waiting_since_at = timestamp '2026-01-05'")
         connection.execute("update dim_agents set agent_id = '<img src=x onerror=alert(1)>' || agent_id")
     with closing(open_snapshot(path)) as snapshot:
         for pack in PACKS:
@@ -201,6 +206,15 @@ def test_text_of_the_data_stays_text(demo_home: Path, tmp_path: Path) -> None:
             assert html.count("<style>") == 1
             style = html.split("<style>")[1].split("</style>")[0]
             assert "<" not in style and "body{display:none}" not in style and style.count('"') == _style("x").count('"')
+            if pack == "complaints":
+                said = " ".join(page.texts)
+                for words in (
+                    "shows no effect: 1.20 (0.80 to 1.90)",
+                    "is done since 3 Aug 2026 and not checked",
+                    "leaves 3 open complaints",
+                    "hard issues wait for",
+                ):
+                    assert words in said
             assert page.tags.count("style") == 1 and "body{background:#fff" in style
 
 
