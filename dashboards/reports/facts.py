@@ -4,8 +4,8 @@ Belongs here: arithmetic over metric values. Does not belong here: words (senten
 
 **Beyond chance.** Of a metric with an interval, the interval of the difference d of two independent values with bounds (l1, u1) and (l2, u2) is d - sqrt((v2 - l2)² + (u1 - v1)²)
 to d + sqrt((u2 - v2)² + (v1 - l1)²), v1 the earlier one (Newcombe, *Stat. Med.* 17, 1998, method 10, for shares; Zou and Donner, *Stat. Med.* 27, 2008, for any two). Of a count it is the
-interval of the ratio of the rates a day on the log scale with the Poisson variance 1/n1 + 1/n2, times Pearson's dispersion of the daily counts about the means of the two periods, at
-least 1: days of the week differ, which widens it. Of k judged figures the largest is picked, so intervals are widened to 1 - 0.05 / k (Bonferroni).
+interval of the ratio of the rates a day on the log scale with the Poisson variance 1/n1 + 1/n2, times Pearson's dispersion of the daily counts of the three
+periods before about their means, at least 1: days of the week differ, which widens it. Of k judged figures the largest is picked, so intervals are widened to 1 - 0.05 / k (Bonferroni).
 
 **Level and mix.** A ratio R = Σ s r over slices with shares s of the denominator and values r changes by Σ (s1 + s2)/2 · (r2 - r1), the level, and Σ (s2 - s1) · (r1 + r2)/2, the mix
 (Kitagawa, *J. Am. Stat. Assoc.* 50, 1955). The contribution of a slice is its part of both, the mix taken against the mean of the two totals.
@@ -36,6 +36,8 @@ from dashboards.reports.periods import Period
 Z = NormalDist().inv_cdf(0.975)
 LEAST_COUNT = 10
 """Fewest counted in both periods together for the change of a count to be judged."""
+REFERENCE = 3
+"""Periods before that tell how much counts vary by chance."""
 LEAST_DAYS = 3
 """Fewest days of a period with something to count: what is dated by month has no days to be judged by."""
 
@@ -162,20 +164,30 @@ def with_difference(figure: Figure) -> Figure:
 
 
 def _dispersion(snapshot: Snapshot, metric: Metric, period: Period, units: Sequence[str]) -> float | None:
-    """Pearson's dispersion of daily counts about the means of the two periods, at least 1; None for what is not counted by day."""
+    """Pearson's dispersion of the daily counts of the `REFERENCE` periods before, each about its mean, at least 1; None for what is not counted by day.
+
+    The period itself is left out: a burst in it is what is asked about, not what chance does. Of days that are too small to be told, what is left of the period's total is
+    spread evenly over them.
+    """
     excess, freedom = 0.0, 0
-    for one in (period, period.before()):
-        frame = metric_frame(snapshot, [metric.name], grain="day", filters=period_filters(one, units))
-        if frame.filter(pl.col("value").is_null()).height:
-            return None  # a day that is too small to be told
-        counts = [float(value) for value in frame["value"].to_list()]
-        if sum(count > 0 for count in counts) < LEAST_DAYS:
-            return None
+    for steps in range(1, REFERENCE + 1):
+        one = period.before(steps)
+        filters = period_filters(one, units)
+        values = metric_frame(snapshot, [metric.name], grain="day", filters=filters)["value"].to_list()
+        if len(values) < LEAST_DAYS:
+            continue
+        total = metric_values(snapshot, [metric.name], filters)[metric.name].value
+        if total is None:
+            continue
+        told = [float(value) for value in values if value is not None]
+        hidden = len(values) - len(told)
+        counts = told + [max(0.0, total - sum(told)) / max(1, hidden)] * hidden
         counts += [0.0] * max(0, one.days - len(counts))
         mean = sum(counts) / len(counts)
-        excess += sum((count - mean) ** 2 for count in counts) / mean
-        freedom += len(counts) - 1
-    return max(1.0, excess / freedom)
+        if mean:
+            excess += sum((count - mean) ** 2 for count in counts) / mean
+            freedom += len(counts) - 1
+    return max(1.0, excess / freedom) if freedom else None
 
 
 def beyond_chance(found: Sequence[Figure]) -> list[Figure]:

@@ -696,7 +696,7 @@ def _effect(t: Translator, row: Mapping[str, Any], words: Words) -> Cell:
         return Cell(verdict, "muted", words("improvement_reason", row["reason"]) if row["reason"] else "")
     tone = {"fell": "better", "rose": "worse"}.get(row["verdict"], "")
     bounds = t("report.interval", low=t.number(row["ratio_low"], 2), high=t.number(row["ratio_high"], 2))
-    return Cell(f"{verdict} × {t.number(row['rate_ratio'], 2)}", tone, bounds)
+    return Cell(verdict, tone, t("report.pdca.ratio", ratio=t.number(row["rate_ratio"], 2), interval=bounds))
 
 
 def _board_blocks(desk: Desk, board: Sequence[Mapping[str, Any]]) -> list[Block]:

@@ -61,7 +61,7 @@ footer{margin-top:30px;border-top:1px solid %(line)s;padding-top:8px;color:%(mut
 body{background:#fff;font-size:9.6pt}main{max-width:none;padding:0}
 h1{font-size:17pt}h2{font-size:12.5pt;break-after:avoid}h3{break-after:avoid;font-size:10pt}
 table{font-size:8.6pt}thead{display:table-header-group}thead th,.note,.hint,footer{font-size:7.8pt}
-tr,.sheet,.course,.said,.bars,li,.short{break-inside:avoid}.lead{break-after:avoid}
+tr,thead,.sheet,.course,.said,.bars,li,.short{break-inside:avoid}.lead{break-after:avoid}.note{break-before:avoid}
 .pair{break-inside:avoid}.wide{overflow:visible}
 }
 """

@@ -309,6 +309,28 @@ def test_targets_and_age() -> None:
     )
 
 
+def test_counts_are_judged_by_how_they_vary_from_day_to_day(demo_home: Path, tmp_path: Path) -> None:
+    source = published_path(demo_home / "serving")
+    path = tmp_path / source.name
+    shutil.copyfile(source, path)
+    burst = date(2026, 9, 7)
+    with closing(open_snapshot(source)) as before:
+        quiet = facts.figures(before, ["tickets_created"], period_of("week", burst), ())[0]
+    with duckdb.connect(str(path)) as connection:
+        connection.execute(
+            "update parts.fct_tickets set tickets_created_count = 4 * tickets_created_count where metric_time between ? and ?",
+            [burst, burst + timedelta(days=6)],
+        )
+    with closing(open_snapshot(path)) as after:
+        moved = facts.figures(after, ["tickets_created"], period_of("week", burst), ())[0]
+        limited = after.for_viewer(Viewer(None, "executive", frozenset({PROVINCE}), False), lambda *_a, **_k: None)
+        small = facts.figures(limited, ["tickets_created"], period_of("week", burst), (PROVINCE,))[0]
+    assert quiet.strength is not None and facts.beyond_chance([quiet]) == []
+    assert facts.beyond_chance([moved]) == [moved] and moved.low is not None and moved.low > 1.5
+    # Days with 1 to 4 tickets are hidden from who sees one province alone; the week is judged all the same.
+    assert facts.beyond_chance([small]) == [small]
+
+
 _CELLS = st.dictionaries(
     st.sampled_from("abcde"), st.tuples(st.integers(0, 500), st.integers(1, 500)).map(lambda pair: (float(min(pair)), float(max(pair)))), min_size=1
 )  # fmt: skip
