@@ -267,7 +267,13 @@ def report_message(settings: Settings, subscription: Subscription, made: Made) -
     if made.pdf is not None:
         message.add_attachment(made.pdf.read_bytes(), maintype="application", subtype="pdf", filename=f"{stem}.pdf")
     if subscription.format != "pdf" or made.pdf is None:
-        message.add_attachment(made.html.read_bytes(), maintype="text", subtype="html", filename=f"{stem}.html", params={"charset": "utf-8"})
+        message.add_attachment(
+            made.html.read_bytes(),
+            maintype="text",
+            subtype="html",
+            filename=f"{stem}.html",
+            params={"charset": "utf-8"},
+        )
     return message
 
 
