@@ -24,8 +24,6 @@ MOST_STEPS = 6
 LATER = "…"
 """What stands for the steps after `MOST_STEPS`."""
 
-SETTLED = "is_settled"
-
 
 @dataclass(frozen=True)
 class MenuWays:
@@ -143,6 +141,11 @@ def agent_places(snapshot: Snapshot, name: str, filters: Filters) -> Rows:
         found,
         key=lambda row: (row["best_place"] is None, row["best_place"] or 0, row["worst_place"] or 0, -(row["n"] or 0), row["agent_id"]),
     )
+
+
+def agents(snapshot: Snapshot) -> Rows:
+    """Agents with unit and role, by key."""
+    return snapshot.rows("select agent_id, org_unit_id, agent_role, is_employed from dim_agents order by agent_id")
 
 
 def _of_months(filters: Filters, column: str, dimensions: tuple[str, ...] = ("org_unit_id",)) -> tuple[str, list[object]]:
