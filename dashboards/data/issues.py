@@ -32,12 +32,16 @@ def hot_issues(snapshot: Snapshot, filters: Filters) -> Rows:
     where, values = row_conditions(
         replace(_now(filters), channels=(), customer_kinds=()), ("org_unit_id", "product_line"), "first_on"
     )
-    return snapshot.rows(
+    rows = snapshot.rows(
         "select hot_issue_id, topic, place_level, org_unit_id, product_line, course, is_running, first_on, last_on, run_days, window_days, customers_at_first,"
         f" expected_at_first, p_value, customers, expected_customers, peak_customers, peak_on, complaints, open_complaints, as_of from main.fct_hot_issues{where}"
         " and (?::date is null or last_on >= ?::date) and (?::date is null or first_on <= ?::date) order by is_running desc, first_on desc, hot_issue_id",
         [*values, filters.start, filters.start, filters.end, filters.end],
     )
+    if snapshot.viewer.is_limited:
+        counts = ("customers_at_first", "customers", "peak_customers", "complaints", "open_complaints")
+        rows = [{**row, **{name: None for name in counts if small_cells.is_small(row[name] or 0)}} for row in rows]
+    return rows
 
 
 def hard_issues(snapshot: Snapshot, filters: Filters) -> Rows:
@@ -109,17 +113,36 @@ def second_complaints(snapshot: Snapshot, filters: Filters, *, limit: int) -> tu
     return rows, int(rows[0]["total"]) if rows else 0
 
 
-def broken_promises(snapshot: Snapshot, filters: Filters, *, limit: int) -> tuple[Rows, int]:
-    """Promises that are due and not kept as far as is known, and those that fall due next, the longest overdue first; and how many there are.
+def promise_outcomes(snapshot: Snapshot, filters: Filters) -> Rows:
+    """How many promises of the period became what, by where they are known from; null = too few to be told to the reader.
 
     Args:
-        filters: the days are those on which the promise was made.
+        filters: the days are those on which the promise fell due, as in the rates of the ledger.
     """
-    where, values = row_conditions(filters, _USUAL, "made_on")
+    where, values = row_conditions(filters, _USUAL, "due_on")
+    rows = snapshot.rows(
+        f"select promise_outcome, basis, cast(count(*) as bigint) as promises from main.fct_promise_ledger{where} group by all order by all", values
+    )
+    if snapshot.viewer.is_limited:
+        hidden = small_cells.hidden_cells({(row["promise_outcome"], row["basis"]): float(row["promises"]) for row in rows})
+        rows = [
+            {**row, "promises": None} if (row["promise_outcome"], row["basis"]) in hidden else row for row in rows
+        ]
+    return rows
+
+
+def broken_promises(snapshot: Snapshot, filters: Filters, *, limit: int) -> tuple[Rows, int]:
+    """Promises that are due and not kept as far as is known, the longest overdue first, then those that are not due yet; and how many there are.
+
+    Args:
+        filters: broken ones count that fell due on these days; those not due yet count whatever the days.
+    """
+    where, values = row_conditions(_now(filters), _USUAL, "made_on")
     rows = snapshot.rows(
         "select promise_outcome, basis, act, purpose, ticket_source, ticket_id, customer_key, org_unit_id, channel, made_at, due_at, known_until, count(*) over () as total"
-        f" from main.fct_promise_ledger{where} and promise_outcome in ('broken', 'open') order by promise_outcome = 'broken' desc, due_at, promise_id limit ?",
-        [*values, limit],
+        f" from main.fct_promise_ledger{where} and (promise_outcome = 'open' or promise_outcome = 'broken' and (?::date is null or due_on >= ?::date)"
+        " and (?::date is null or due_on <= ?::date)) order by promise_outcome = 'broken' desc, due_at, promise_id limit ?",
+        [*values, filters.start, filters.start, filters.end, filters.end, limit],
     )
     return rows, int(rows[0]["total"]) if rows else 0
 

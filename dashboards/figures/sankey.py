@@ -36,7 +36,7 @@ class Flow:
 
 
 _TONES = {"plain": theme.SERIES[0], "good": theme.SERIES[2], "bad": theme.SERIES[1], "neutral": theme.SERIES[6]}
-PIXELS = 34
+PIXELS = 38
 """Height that a place of the fullest stage needs."""
 
 
@@ -44,6 +44,31 @@ def sankey_height(places: Sequence[Place]) -> int:
     """Pixels that the fullest stage needs."""
     stages = [place.stage for place in places]
     return 90 + PIXELS * max((stages.count(stage) for stage in set(stages)), default=1)
+
+
+def positions(places: Sequence[Place], sizes: Sequence[float]) -> tuple[list[float], list[float]]:
+    """Where places stand, as parts of the width and the height (from 0 to 1).
+
+    In a column each place has room by its size, and the smallest have the room that their names need.
+
+    >>> positions([Place("a", 0), Place("b", 1), Place("c", 1)], [4, 3, 1])[0]
+    [0.001, 0.999, 0.999]
+    """
+    last = max((place.stage for place in places), default=0)
+    # Plotly takes no 0 and no 1.
+    x = [min(0.999, max(0.001, place.stage / last if last else 0.5)) for place in places]
+    y = [0.5] * len(places)
+    fullest = max((sankey_height(places) - 90) / PIXELS, 1.0)
+    for stage in {place.stage for place in places}:
+        column = [index for index, place in enumerate(places) if place.stage == stage]
+        total = sum(sizes[index] for index in column) or 1.0
+        least = 0.8 / fullest
+        room = [max(least, sizes[index] / total) for index in column]
+        reached = 0.0
+        for index, one in zip(column, room, strict=True):
+            y[index] = min(0.97, max(0.03, 0.03 + 0.94 * (reached + one / 2) / sum(room)))
+            reached += one
+    return x, y
 
 
 def sankey_figure(t: Translator, places: Sequence[Place], flows: Sequence[Flow], unit: str) -> go.Figure:
@@ -55,15 +80,7 @@ def sankey_figure(t: Translator, places: Sequence[Place], flows: Sequence[Flow],
     into = [sum(flow.count for flow in flows if flow.target == index) for index in range(len(places))]
     out = [sum(flow.count for flow in flows if flow.source == index) for index in range(len(places))]
     sizes = [max(pair) for pair in zip(into, out, strict=True)]
-    last = max((place.stage for place in places), default=0)
-    x, y = [], []
-    for index, place in enumerate(places):
-        column = [other for other in range(len(places)) if places[other].stage == place.stage]
-        total = sum(sizes[other] for other in column) or 1.0
-        before = sum(sizes[other] for other in column if other < index)
-        # Plotly takes no 0 and no 1; a column leaves a little room above and below.
-        x.append(min(0.999, max(0.001, place.stage / last if last else 0.5)))
-        y.append(min(0.98, max(0.02, 0.04 + 0.92 * (before + sizes[index] / 2) / total)))
+    x, y = positions(places, sizes)
     colours = [_TONES[place.tone] for place in places]
     links = [
         f"<b>{plain(places[flow.source].label)} → {plain(places[flow.target].label)}</b>"
@@ -80,7 +97,7 @@ def sankey_figure(t: Translator, places: Sequence[Place], flows: Sequence[Flow],
                 "x": x,
                 "y": y,
                 "color": colours,
-                "pad": 16,
+                "pad": 18,
                 "thickness": 14,
                 "line": {"width": 0},
                 "customdata": [

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from typing import Any
 
 import polars as pl
@@ -21,9 +20,9 @@ from dashboards.figures.day import DayLine, day_figure
 from dashboards.figures.heat import week_figure
 from dashboards.figures.ranges import Range, ranges_figure, ranges_height
 from dashboards.figures.sankey import Flow, Place, sankey_figure, sankey_height
-from dashboards.figures.slices import Slice, figure_height, slices_figure
 from dashboards.pages import parts, quality_reviews
 from dashboards.pages.base import Page, PageContext
+from dashboards.pages.panels import variants_panel
 
 PATH = "/contact-centre"
 
@@ -84,7 +83,7 @@ def _calls(context: PageContext) -> list[Any]:
             t("contact_centre.service_level"),
             parts.panels(
                 *parts.trend_panels(context, ["service_level"]),
-                _variants(context, "service_level"),
+                variants_panel(context, "service_level"),
                 parts.split_panel(context, "service_level", "queue"),
                 parts.split_panel(context, "service_level", "org_unit_id"),
             ),
@@ -96,7 +95,7 @@ def _calls(context: PageContext) -> list[Any]:
             parts.panels(
                 *parts.trend_panels(context, ["average_speed_of_answer", "wait_p90"]),
                 parts.split_panel(context, "average_speed_of_answer", "queue"),
-                _variants(context, "average_speed_of_answer"),
+                variants_panel(context, "average_speed_of_answer"),
             ),
         ),
         section(
@@ -104,7 +103,7 @@ def _calls(context: PageContext) -> list[Any]:
             t("contact_centre.abandonment"),
             parts.panels(
                 *parts.trend_panels(context, ["abandonment_rate"]),
-                _variants(context, "abandonment"),
+                variants_panel(context, "abandonment"),
                 parts.split_panel(context, "abandonment_rate", "queue"),
                 parts.split_panel(context, "abandonment_rate", "org_unit_id"),
             ),
@@ -145,7 +144,7 @@ def _menu(context: PageContext) -> list[Any]:
                 parts.split_panel(context, "menu_node_visits", "node", as_bars=True),
                 *parts.trend_panels(context, ["left_in_menu_rate"]),
                 *parts.trend_panels(context, ["containment_rate_24h"]),
-                _variants(context, "containment"),
+                variants_panel(context, "containment"),
             ),
         ),
     ]  # fmt: skip
@@ -609,44 +608,6 @@ def _week(context: PageContext, name: str, title: str) -> html.Div:
         metric=name,
         data=frame,
         rows_href=parts.rows_href(context, metric),
-    )
-
-
-def _variants(context: PageContext, family: str) -> html.Div | None:
-    """What the other definitions of a family say about the same calls."""
-    t = context.t
-    members = [metric for metric in queries.all_metrics(context.snapshot) if metric.family == family]
-    if len(members) < 2:
-        return None
-    found, ignored = queries.family_variants(context.snapshot, family, context.filters(context.span))
-    infos = {metric.name: metric for metric in members}
-    same = [one for one in found if one.metric.unit == members[0].unit]
-    slices = [
-        Slice(
-            infos[one.metric.name].label(t), one.value.value, one.value.low, one.value.high, one.value.numerator,
-            one.value.denominator, one.value.n, one.value.is_small_base, one.metric.is_default,
-        )
-        for one in same
-    ]  # fmt: skip
-    title = t("contact_centre.variants")
-    remark = parts.not_narrowed(t, ignored)
-    texts = [remark] if remark else []
-    texts.insert(0, t("contact_centre.marked", name=members[0].label(t)))
-    return chart_panel(
-        t,
-        f"variants-{family}".replace("_", "-"),
-        title,
-        slices_figure(t, slices, members[0].unit, target=members[0].target),
-        label=t("part.chart_label", name=title, period=t.period(context.span.start, context.span.end)),
-        height=figure_height(len(slices)),
-        href=parts.definition_href(context, members[0]),
-        below=[
-            *[html.P(text, className="remark") for text in texts],
-            parts.as_table(
-                t, parts.slice_table(t, slices, members[0].unit, t("column.definition"), members[0].has_parts)
-            ),
-        ],
-        data=pl.DataFrame([asdict(one) for one in slices], infer_schema_length=None),
     )
 
 
