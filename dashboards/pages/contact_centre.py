@@ -571,7 +571,7 @@ def _agent_list(context: PageContext, metric: queries.MetricInfo, rows: Sequence
 
     columns = [
         Column("agent", parts.heading(parts.dimension_name(t, "agent_id")), width=110),
-        Column("unit", t("filter.unit"), width=150),
+        Column("unit", t("filter.unit"), width=170),
         Column("place", t("contact_centre.place"), width=120),
         Column("value", head(metric.label(t), metric.unit), "number", width=190),
         Column("low", t("contact_centre.low"), "number", width=130),

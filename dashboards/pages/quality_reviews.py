@@ -55,7 +55,7 @@ def tab(context: PageContext) -> list[Any]:
         ), *_coverage(context), lead=t("quality.coverage_lead")),
         section("agreement", t("quality.agreement"), *_agreement(context), lead=t("quality.agreement_lead")),
         section("weak", t("quality.weak"), *_weak(context), lead=t("quality.weak_lead")),
-        section("training", t("quality.training"), *_needs(context), *_effects(context), lead=t("quality.training_lead")),
+        section("training", t("quality.training"), *_needs(context), html.Div(_effects(context), className="list-after"), lead=t("quality.training_lead")),
     ]  # fmt: skip
 
 
@@ -90,7 +90,7 @@ def _sheet(context: PageContext) -> list[Any]:
     ]
     columns = [
         Column("agent", parts.heading(parts.dimension_name(t, "agent_id")), width=110),
-        Column("unit", t("filter.unit"), width=150),
+        Column("unit", t("filter.unit"), width=170),
         Column("place", t("contact_centre.place"), width=120),
         Column("score", t("quality.score"), "number", width=120),
         Column("low", t("contact_centre.low"), "number", width=130),
@@ -151,7 +151,7 @@ def _coverage(context: PageContext) -> list[Any]:
     columns = [
         Column("month", t("quality.month"), width=120),
         Column("agent", parts.heading(parts.dimension_name(t, "agent_id")), width=110),
-        Column("unit", t("filter.unit"), width=150),
+        Column("unit", t("filter.unit"), width=170),
         Column("state", t("column.status"), class_rules=_TONES, width=170),
         Column("reviewed", t("quality.reviewed"), "number", width=120),
         Column("minimum", t("quality.minimum"), "number", width=110),
@@ -285,9 +285,9 @@ def _weak(context: PageContext) -> list[Any]:
     ]
     columns = [
         Column("agent", parts.heading(parts.dimension_name(t, "agent_id")), width=110),
-        Column("unit", t("filter.unit"), width=150),
-        Column("item", t("quality.item"), width=150),
-        Column("state", t("column.status"), class_rules=_TONES, width=140),
+        Column("unit", t("filter.unit"), width=170),
+        Column("item", t("quality.item"), width=180),
+        Column("state", t("column.status"), class_rules=_TONES, width=160),
         Column("score", t("quality.score"), "number", width=120),
         Column("low", t("contact_centre.low"), "number", width=130),
         Column("high", t("contact_centre.high"), "number", width=130),
@@ -324,7 +324,7 @@ def _needs(context: PageContext) -> list[Any]:
     columns = [
         Column("priority", t("quality.priority"), "number", width=100),
         Column("team", t("quality.team"), width=170),
-        Column("item", t("quality.item"), width=150),
+        Column("item", t("quality.item"), width=180),
         Column("weak", t("quality.agents_weak"), "number", width=110),
         Column("suspected", t("quality.agents_suspected"), "number", width=140),
         Column("judged", t("quality.agents_judged"), "number", width=140),

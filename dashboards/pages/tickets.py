@@ -219,7 +219,7 @@ def _oldest(context: PageContext) -> list[Any]:
         Column("kind", parts.heading(parts.dimension_name(t, "ticket_kind")), width=140),
         Column("topic", parts.heading(parts.dimension_name(t, "topic")), width=160),
         Column("priority", parts.heading(parts.dimension_name(t, "priority")), width=110),
-        Column("unit", t("filter.unit"), width=140),
+        Column("unit", t("filter.unit"), width=170),
         Column("agent", parts.heading(parts.dimension_name(t, "agent_id")), width=110),
         Column("customer", t("customers.customer"), "customer", width=150),
         Column("hand_overs", t("tickets.hand_overs"), "number", width=120),
@@ -437,7 +437,7 @@ def _departments(context: PageContext) -> list[Any]:
         Column("reminders", t("complaints.reminders"), "number", width=120),
         Column("kind", parts.heading(parts.dimension_name(t, "ticket_kind")), width=140),
         Column("fault", parts.heading(parts.dimension_name(t, "fault_code")), width=140),
-        Column("unit", t("filter.unit"), width=140),
+        Column("unit", t("filter.unit"), width=170),
     ]
     return [
         heading,
