@@ -30,7 +30,7 @@ def head_width(name: str, with_filter: bool = True) -> int:
             return 14.5
         return 11.5 if letter in "mwMW%" else 9.4 if letter.isupper() else 4.6 if letter in "iljtfr.,() " else 8.0
 
-    return (58 if with_filter else 36) + round(sum(width(letter) for letter in name))
+    return (62 if with_filter else 52) + round(sum(width(letter) for letter in name))
 
 
 @dataclass(frozen=True)

@@ -53,9 +53,7 @@ def menu_ways(snapshot: Snapshot, filters: Filters) -> MenuWays:
     Args:
         filters: days (by the start of the call), unit, channel, product and kind count.
     """
-    where, values = row_conditions(
-        filters, ("org_unit_id", "channel", "product_line", "customer_kind"), "started_on"
-    )
+    where, values = row_conditions(filters, ("org_unit_id", "channel", "product_line", "customer_kind"), "started_on")
     ways = snapshot.rows(
         f"select source, ivr_path as way, disposition, count(*) as calls from main.fct_calls{where} and is_in_base and ivr_path is not null group by all",
         values,
@@ -98,7 +96,11 @@ def menu_ways(snapshot: Snapshot, filters: Filters) -> MenuWays:
     )
     total = sum(calls for (here, _), calls in flows.items() if here[0] == 1)
     return MenuWays(
-        tuple(kept), 0 if snapshot.viewer.is_limited and small_cells.is_small(total) else total, dict(ends), returned, len(hidden)
+        tuple(kept),
+        0 if snapshot.viewer.is_limited and small_cells.is_small(total) else total,
+        dict(ends),
+        returned,
+        len(hidden),
     )
 
 
@@ -139,7 +141,13 @@ def agent_places(snapshot: Snapshot, name: str, filters: Filters) -> Rows:
     ]
     return sorted(
         found,
-        key=lambda row: (row["best_place"] is None, row["best_place"] or 0, row["worst_place"] or 0, -(row["n"] or 0), row["agent_id"]),
+        key=lambda row: (
+            row["best_place"] is None,
+            row["best_place"] or 0,
+            row["worst_place"] or 0,
+            -(row["n"] or 0),
+            row["agent_id"],
+        ),
     )
 
 
@@ -148,7 +156,9 @@ def agents(snapshot: Snapshot) -> Rows:
     return snapshot.rows("select agent_id, org_unit_id, agent_role, is_employed from dim_agents order by agent_id")
 
 
-def _of_months(filters: Filters, column: str, dimensions: tuple[str, ...] = ("org_unit_id",)) -> tuple[str, list[object]]:
+def _of_months(
+    filters: Filters, column: str, dimensions: tuple[str, ...] = ("org_unit_id",)
+) -> tuple[str, list[object]]:
     """Months that begin in the period, or the one that it ends in."""
     start = filters.start.replace(day=1) if filters.start else None
     return row_conditions(
@@ -214,7 +224,9 @@ def weak_items(snapshot: Snapshot, filters: Filters) -> Rows:
         filters: unit counts; the week is that of the snapshot.
     """
     where, values = row_conditions(
-        replace(filters, start=None, end=None, channels=(), product_lines=(), customer_kinds=()), ("org_unit_id",), "week_on"
+        replace(filters, start=None, end=None, channels=(), product_lines=(), customer_kinds=()),
+        ("org_unit_id",),
+        "week_on",
     )
     return snapshot.rows(
         f"select week_on, agent_id, org_unit_id, item, item_state, reviews, score, low, high, weak_below from main.fct_weak_items{where}"
@@ -230,7 +242,9 @@ def training_needs(snapshot: Snapshot, filters: Filters) -> Rows:
         filters: unit counts; the week is that of the snapshot.
     """
     where, values = row_conditions(
-        replace(filters, start=None, end=None, channels=(), product_lines=(), customer_kinds=()), ("org_unit_id",), "week_on"
+        replace(filters, start=None, end=None, channels=(), product_lines=(), customer_kinds=()),
+        ("org_unit_id",),
+        "week_on",
     )
     return snapshot.rows(
         "select priority, team_id, item, week_on, agents_judged, agents_weak, agents_suspected, shortfall, weak_agents, suspected_agents"

@@ -14,7 +14,9 @@ Rows = list[dict[str, Any]]
 
 def row_flags(snapshot: Snapshot) -> Rows:
     """Rows that are used although something is doubtful, by source, feed and remark, the most first."""
-    return snapshot.rows("select source, feed, flag, row_count from fct_row_flags order by row_count desc, source, feed, flag")
+    return snapshot.rows(
+        "select source, feed, flag, row_count from fct_row_flags order by row_count desc, source, feed, flag"
+    )
 
 
 def file_coverage(snapshot: Snapshot) -> dict[str, Any] | None:

@@ -121,13 +121,14 @@ def promise_outcomes(snapshot: Snapshot, filters: Filters) -> Rows:
     """
     where, values = row_conditions(filters, _USUAL, "due_on")
     rows = snapshot.rows(
-        f"select promise_outcome, basis, cast(count(*) as bigint) as promises from main.fct_promise_ledger{where} group by all order by all", values
+        f"select promise_outcome, basis, cast(count(*) as bigint) as promises from main.fct_promise_ledger{where} group by all order by all",
+        values,
     )
     if snapshot.viewer.is_limited:
-        hidden = small_cells.hidden_cells({(row["promise_outcome"], row["basis"]): float(row["promises"]) for row in rows})
-        rows = [
-            {**row, "promises": None} if (row["promise_outcome"], row["basis"]) in hidden else row for row in rows
-        ]
+        hidden = small_cells.hidden_cells(
+            {(row["promise_outcome"], row["basis"]): float(row["promises"]) for row in rows}
+        )
+        rows = [{**row, "promises": None} if (row["promise_outcome"], row["basis"]) in hidden else row for row in rows]
     return rows
 
 

@@ -53,9 +53,16 @@ def day_figure(
     every += every % 2  # whole hours
     figure.update_layout(legend={"traceorder": "normal"})
     figure.update_xaxes(
-        tickvals=list(range(0, len(half_hours), every)), ticktext=list(half_hours[::every]), fixedrange=True, tickangle=0
+        tickvals=list(range(0, len(half_hours), every)),
+        ticktext=list(half_hours[::every]),
+        fixedrange=True,
+        tickangle=0,
     )
     figure.update_yaxes(
-        title=y_title, fixedrange=True, nticks=6, ticksuffix="%" if share else "", rangemode="normal" if share else "tozero"
+        title=y_title,
+        fixedrange=True,
+        nticks=6,
+        ticksuffix="%" if share else "",
+        rangemode="normal" if share else "tozero",
     )
     return figure

@@ -33,7 +33,13 @@ def ranges_height(rows: Sequence[Range]) -> int:
 
 
 def ranges_figure(
-    rows: Sequence[Range], x_title: str, *, share: bool = False, line: float | None = None, whole: bool = False
+    rows: Sequence[Range],
+    x_title: str,
+    *,
+    share: bool = False,
+    line: float | None = None,
+    whole: bool = False,
+    longest: int = 24,
 ) -> go.Figure:
     """The chart, the first row on top.
 
@@ -42,6 +48,7 @@ def ranges_figure(
         share: values are shares; the axis is in per cent.
         line: a dotted line, such as the value of all.
         whole: values are whole numbers (places), from 1.
+        longest: letters of a label that are shown.
     """
     scale = 100.0 if share else 1.0
     names = [str(index) for index in range(len(rows))]
@@ -81,7 +88,7 @@ def ranges_figure(
         categoryorder="array",
         categoryarray=names[::-1],
         tickvals=names,
-        ticktext=[plain(short(row.label)) for row in rows],
+        ticktext=[plain(short(row.label, longest)) for row in rows],
         tickfont={"size": 11, "color": theme.MUTED},
         fixedrange=True,
         showgrid=False,

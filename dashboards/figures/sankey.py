@@ -111,7 +111,9 @@ def sankey_figure(t: Translator, places: Sequence[Place], flows: Sequence[Flow],
                 "target": [flow.target for flow in flows],
                 "value": [flow.count for flow in flows],
                 "color": [
-                    theme.translucent(theme.FAINT if places[flow.target].tone == "plain" else _TONES[places[flow.target].tone], 0.35)
+                    theme.translucent(
+                        theme.FAINT if places[flow.target].tone == "plain" else _TONES[places[flow.target].tone], 0.35
+                    )
                     for flow in flows
                 ],
                 "customdata": links,

@@ -184,7 +184,7 @@ def _seconds(context: PageContext) -> list[Any]:
             "product": words("product_line", row["product_line"]),
             "cause": words("topic", row["cause"]),
             "state": t("complaints.closed" if row["is_closed"] else "complaints.still_open"),
-            "threat": words("threat", row["threat"]) if row["threat"] else "",
+            "threat": words("threat", row["threat"]) if row["threat"] not in (None, "none") else "",
         }
         for row in rows
     ]
@@ -235,7 +235,8 @@ def _hot(context: PageContext) -> list[Any]:
     filters = context.filters(context.span)
     rows = issues.hot_issues(context.snapshot, filters)
     remark = parts.not_narrowed(
-        t, [name for name, chosen in (("channel", filters.channels), ("customer_kind", filters.customer_kinds)) if chosen]
+        t,
+        [name for name, chosen in (("channel", filters.channels), ("customer_kind", filters.customer_kinds)) if chosen],
     )
     remarks = [html.P(remark, className="remark")] if remark else []
     if not rows:
@@ -460,18 +461,40 @@ def _after(context: PageContext) -> html.Div:
         return parts.empty_panel(t, "promise-effects", title, t("state.empty.no_rows"))
     drawn, cells = [], []
     for row in rows:
-        name = t("complaints.after_name", outcome=t(f"complaints.of_{row['outcome_kind']}"), comparison=t(f"complaints.was_{row['comparison']}"))
+        name = t(
+            "complaints.after_name",
+            outcome=t(f"complaints.of_{row['outcome_kind']}"),
+            comparison=t(f"complaints.was_{row['comparison']}"),
+        )
         scale = 100.0 if row["outcome_kind"] == "churn" else 1.0
-        value, low, high = (None if row[key] is None else scale * row[key] for key in ("difference", "difference_low", "difference_high"))
+        value, low, high = (
+            None if row[key] is None else scale * row[key]
+            for key in ("difference", "difference_low", "difference_high")
+        )
         known = value is not None and low is not None and high is not None
         interval = t("kpi.interval", low=t.signed(low), high=t.signed(high)) if known else EMPTY
         bases = t("complaints.after_n", treated=t.integer(row["treated"]), control=t.integer(row["control"]))
         if known:
-            drawn.append(Range(name, low, high, value, f"<b>{name}</b><br>{t.signed(value)} ({interval})<br>{bases}", low > 0 or high < 0))
+            drawn.append(
+                Range(
+                    name,
+                    low,
+                    high,
+                    value,
+                    f"<b>{name}</b><br>{t.signed(value)} ({interval})<br>{bases}",
+                    low > 0 or high < 0,
+                )
+            )
         cells.append([name, t.signed(value) if value is not None else EMPTY, interval, bases])
-    table = plain_table([t("complaints.compared"), t("complaints.difference"), t("trend.interval_column"), t("complaints.customers")], cells)
+    table = plain_table(
+        [t("complaints.compared"), t("complaints.difference"), t("trend.interval_column"), t("complaints.customers")],
+        cells,
+    )
     if not drawn:
-        return html.Div([html.H3(title, id="promise-effects"), html.Div(table, className="table-scroll", tabIndex=0)], className="panel")
+        return html.Div(
+            [html.H3(title, id="promise-effects"), html.Div(table, className="table-scroll", tabIndex=0)],
+            className="panel",
+        )
     return chart_panel(
         t,
         "promise-effects",

@@ -215,6 +215,7 @@ def _ways(context: PageContext) -> html.Div:
             ]
         ),
     )
+    picture.children[1].tabIndex = 0  # on a narrow screen it is scrolled
     return html.Div(picture, className="wide-chart")
 
 
@@ -231,9 +232,7 @@ def _staffing(context: PageContext) -> list[Any]:
     if rows:
         found.append(_plan(context, rows))
     else:
-        found.append(
-            section("plan", t("contact_centre.plan"), states.empty(t, t("contact_centre.no_plan")))
-        )
+        found.append(section("plan", t("contact_centre.plan"), states.empty(t, t("contact_centre.no_plan"))))
     found.append(
         section(
             "doing",
@@ -255,7 +254,10 @@ def _plan(context: PageContext, rows: Sequence[dict[str, Any]]) -> html.Section:
     """One queue by half hour on working days and days off, and all queues in a list."""
     t = context.t
     words = Words(context.snapshot, t)
-    queues = sorted({row["queue"] for row in rows}, key=lambda name: (-sum(row["calls"] for row in rows if row["queue"] == name), name))
+    queues = sorted(
+        {row["queue"] for row in rows},
+        key=lambda name: (-sum(row["calls"] for row in rows if row["queue"] == name), name),
+    )
     asked = context.view.of_page("queue")
     queue = asked if asked in queues else queues[0]
     mine = [row for row in rows if row["queue"] == queue]
@@ -271,8 +273,12 @@ def _plan(context: PageContext, rows: Sequence[dict[str, Any]]) -> html.Section:
         seconds=t.integer(goal["within_seconds"]),
         definition=t(f"contact_centre.definition_{goal['definition']}"),
         model=t(f"contact_centre.model_{goal['model']}"),
-        handle=t.duration(goal["handle_seconds"]) if goal["handle_seconds"] is not None else t("contact_centre.unknown"),
-        patience=t.duration(goal["patience_seconds"]) if goal["patience_seconds"] is not None else t("contact_centre.endless"),
+        handle=t.duration(goal["handle_seconds"])
+        if goal["handle_seconds"] is not None
+        else t("contact_centre.unknown"),
+        patience=t.duration(goal["patience_seconds"])
+        if goal["patience_seconds"] is not None
+        else t("contact_centre.endless"),
         first=t.date(goal["first_on"]),
         last=t.date(goal["as_of"]),
     )
@@ -440,7 +446,9 @@ def _agents(context: PageContext) -> list[Any]:
     remarks = [html.P(remark, className="remark")] if remark else []
     if not rows:
         return [
-            section("ranks", t("contact_centre.ranks"), choices, states.empty(t, t("contact_centre.no_agents")), *remarks)
+            section(
+                "ranks", t("contact_centre.ranks"), choices, states.empty(t, t("contact_centre.no_agents")), *remarks
+            )
         ]
     ranked = [row for row in rows if row["best_place"] is not None]
     left = len(rows) - len(ranked)
@@ -453,7 +461,10 @@ def _agents(context: PageContext) -> list[Any]:
         )
     if len(ranked) > MOST_AGENTS:
         remarks.append(
-            html.P(t("part.left_out", count=t.integer(len(ranked) - MOST_AGENTS), shown=t.integer(MOST_AGENTS)), className="remark")
+            html.P(
+                t("part.left_out", count=t.integer(len(ranked) - MOST_AGENTS), shown=t.integer(MOST_AGENTS)),
+                className="remark",
+            )
         )
     return [
         section(
@@ -467,7 +478,9 @@ def _agents(context: PageContext) -> list[Any]:
     ]  # fmt: skip
 
 
-def _rank_panels(context: PageContext, metric: queries.MetricInfo, ranked: Sequence[dict[str, Any]], remarks: Sequence[Any]) -> list[html.Div]:
+def _rank_panels(
+    context: PageContext, metric: queries.MetricInfo, ranked: Sequence[dict[str, Any]], remarks: Sequence[Any]
+) -> list[html.Div]:
     t = context.t
     titles = (
         t("part.by", name=metric.label(t), dimension=parts.dimension_name(t, "agent_id")),
@@ -567,7 +580,13 @@ def _agent_list(context: PageContext, metric: queries.MetricInfo, rows: Sequence
     ]  # fmt: skip
 
     def head(name: str, unit: str | None) -> str:
-        return t("contact_centre.in_percent", name=name) if unit == "share" else t("contact_centre.in_seconds", name=name) if unit == "seconds" else name
+        return (
+            t("contact_centre.in_percent", name=name)
+            if unit == "share"
+            else t("contact_centre.in_seconds", name=name)
+            if unit == "seconds"
+            else name
+        )
 
     columns = [
         Column("agent", parts.heading(parts.dimension_name(t, "agent_id")), width=110),

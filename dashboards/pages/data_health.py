@@ -98,7 +98,14 @@ def _bases(context: PageContext) -> list[Any]:
     t = context.t
     rows = health.unknown_shares(context.snapshot)
     if not rows:
-        return [section("coverage", t("health.coverage"), states.empty(t, t("health.no_coverage")), lead=t("health.coverage_lead"))]
+        return [
+            section(
+                "coverage",
+                t("health.coverage"),
+                states.empty(t, t("health.no_coverage")),
+                lead=t("health.coverage_lead"),
+            )
+        ]
     labels = {metric.name: metric.label(t) for metric in queries.all_metrics(context.snapshot)}
     shown = [
         {

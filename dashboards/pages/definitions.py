@@ -51,7 +51,9 @@ def render(context: PageContext) -> html.Div:
     families = {metric.family for metric in metrics}
     asked = context.view.of_page("family", DEFAULT_FAMILY if DEFAULT_FAMILY in families else metrics[0].family)
     current = "atlas" if context.view.of_page("tab") == "atlas" else "catalogue"
-    entries = [(key, t(f"definitions.tab_{key}"), context.link("/definitions", tab=key)) for key in ("catalogue", "atlas")]
+    entries = [
+        (key, t(f"definitions.tab_{key}"), context.link("/definitions", tab=key)) for key in ("catalogue", "atlas")
+    ]
     top = _catalogue_section(context, metrics, len(families)) if current == "catalogue" else _atlas(context, metrics)
     return html.Div(
         [
@@ -87,7 +89,12 @@ def _atlas(context: PageContext, metrics: Sequence[MetricInfo]) -> html.Section:
     t = context.t
     rows = atlas.atlas_families(context.snapshot)
     if not rows:
-        return section("atlas", t("definitions.atlas"), states.empty(t, t("definitions.no_atlas")), lead=t("definitions.atlas_lead"))
+        return section(
+            "atlas",
+            t("definitions.atlas"),
+            states.empty(t, t("definitions.no_atlas")),
+            lead=t("definitions.atlas_lead"),
+        )
     infos = {metric.name: metric for metric in metrics}
     drawn, shown = [], []
     for row in rows:
@@ -128,7 +135,7 @@ def _atlas(context: PageContext, metrics: Sequence[MetricInfo]) -> html.Section:
     if drawn:
         found.append(
             chart_panel(
-                t, "atlas-chart", title, ranges_figure(drawn, t("definitions.share_axis"), share=True), label=title, height=ranges_height(drawn),
+                t, "atlas-chart", title, ranges_figure(drawn, t("definitions.share_axis"), share=True, longest=34), label=title, height=ranges_height(drawn),
                 note=days, below=[html.P(t("definitions.atlas_note"), className="remark")], data=pl.DataFrame(rows, infer_schema_length=None),
             )
         )  # fmt: skip

@@ -30,7 +30,7 @@ def variants_panel(context: PageContext, family: str) -> html.Div | None:
         )
         for one in same
     ]  # fmt: skip
-    title = t("contact_centre.variants")
+    title = t("part.variants")
     remark = parts.not_narrowed(t, ignored)
     texts = [remark] if remark else []
     texts.insert(0, t("contact_centre.marked", name=members[0].label(t)))
@@ -44,9 +44,7 @@ def variants_panel(context: PageContext, family: str) -> html.Div | None:
         href=parts.definition_href(context, members[0]),
         below=[
             *[html.P(text, className="remark") for text in texts],
-            as_table(
-                t, parts.slice_table(t, slices, members[0].unit, t("column.definition"), members[0].has_parts)
-            ),
+            as_table(t, parts.slice_table(t, slices, members[0].unit, t("column.definition"), members[0].has_parts)),
         ],
         data=pl.DataFrame([asdict(one) for one in slices], infer_schema_length=None),
     )

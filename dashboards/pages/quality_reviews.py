@@ -351,14 +351,22 @@ def _effects(context: PageContext) -> list[Any]:
             if adjusted
             else (row["effect"], row["effect_low"], row["effect_high"])
         )
-        state = words("training_reason", row["reason"]) if row["reason"] else t("quality.final" if row["is_final"] else "quality.not_final")
+        state = (
+            words("training_reason", row["reason"])
+            if row["reason"]
+            else t("quality.final" if row["is_final"] else "quality.not_final")
+        )
         if value is not None and low is not None and high is not None:
             lines = [
                 f"<b>{name}</b>",
                 words("org_unit_id", row["org_unit_id"]),
                 f"{t('quality.effect')}: {_points(context, value)}",
                 f"{t('trend.interval')}: {t('kpi.interval', low=_points(context, low), high=_points(context, high))}",
-                t("quality.compared", trained=t.integer(row["agents_trained"]), others=t.integer(row["agents_control"])),
+                t(
+                    "quality.compared",
+                    trained=t.integer(row["agents_trained"]),
+                    others=t.integer(row["agents_control"]),
+                ),
                 state,
             ]
             drawn.append(Range(name, 100 * low, 100 * high, 100 * value, "<br>".join(lines), low > 0))

@@ -706,9 +706,7 @@ def staffing_by_day_type(half_hours: pl.DataFrame) -> pl.DataFrame:
                         pl.lit(kind).alias("day_type"),
                         "half_hour",
                         pl.col("days").cast(pl.Int64),
-                        pl.col(
-                            "calls", "rostered_agents", "required_agents", "short_share", "measured_service_level"
-                        )
+                        pl.col("calls", "rostered_agents", "required_agents", "short_share", "measured_service_level")
                         .cast(pl.Float64)
                         .round(9),
                         *(pl.lit(goal[name]).alias(name) for name in goals),
