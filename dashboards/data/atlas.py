@@ -9,6 +9,7 @@ import difflib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from dashboards.data.metrics import Filters, Metric, MetricError, MetricValue, catalogue, metric_values
 from dashboards.data.snapshot import Snapshot
@@ -104,7 +105,7 @@ def explain(found: list[Variant], number: str) -> list[Match]:
     return sorted(matches, key=lambda match: (not match.is_equal, abs(match.difference)))
 
 
-def atlas_families(snapshot: Snapshot, period: str = "last_month") -> list[dict[str, object]]:
+def atlas_families(snapshot: Snapshot, period: str = "last_month") -> list[dict[str, Any]]:
     """Families with several definitions and how far these lie apart, the furthest (beside the default's value) first.
 
     Of all units and channels, as the snapshot holds it; definitions in another unit than the default's are not compared.

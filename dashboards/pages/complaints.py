@@ -467,11 +467,8 @@ def _after(context: PageContext) -> html.Div:
             comparison=t(f"complaints.was_{row['comparison']}"),
         )
         scale = 100.0 if row["outcome_kind"] == "churn" else 1.0
-        value, low, high = (
-            None if row[key] is None else scale * row[key]
-            for key in ("difference", "difference_low", "difference_high")
-        )
-        known = value is not None and low is not None and high is not None
+        known = row["difference_low"] is not None and row["difference_high"] is not None
+        value, low, high = (scale * (row[key] or 0.0) for key in ("difference", "difference_low", "difference_high"))
         interval = t("kpi.interval", low=t.signed(low), high=t.signed(high)) if known else EMPTY
         bases = t("complaints.after_n", treated=t.integer(row["treated"]), control=t.integer(row["control"]))
         if known:
@@ -485,7 +482,7 @@ def _after(context: PageContext) -> html.Div:
                     low > 0 or high < 0,
                 )
             )
-        cells.append([name, t.signed(value) if value is not None else EMPTY, interval, bases])
+        cells.append([name, t.signed(value) if row["difference"] is not None else EMPTY, interval, bases])
     table = plain_table(
         [t("complaints.compared"), t("complaints.difference"), t("trend.interval_column"), t("complaints.customers")],
         cells,

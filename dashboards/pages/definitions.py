@@ -96,7 +96,8 @@ def _atlas(context: PageContext, metrics: Sequence[MetricInfo]) -> html.Section:
             lead=t("definitions.atlas_lead"),
         )
     infos = {metric.name: metric for metric in metrics}
-    drawn, shown = [], []
+    drawn: list[Range] = []
+    shown: list[dict[str, Any]] = []
     for row in rows:
         metric = infos[row["metric"]]
         low, high, value = (format_value(t, row[name], metric.unit) for name in ("lowest", "highest", "value"))

@@ -81,7 +81,7 @@ own_queues as (
         agent_id,
         queue
     from answers
-    qualify row_number() over (partition by agent_id order by legs desc, queue) = 1
+    qualify row_number() over (partition by agent_id order by legs desc, queue asc) = 1
 ),
 
 rosters as (
