@@ -290,22 +290,24 @@ def test_coverage_of_the_list_is_that_of_the_metrics(snapshot: Snapshot) -> None
         assert (value.numerator, value.denominator) == (count, len(rows)), metric
 
 
-def test_the_sheet_is_of_one_settled_month_and_the_score_that_of_the_metric(snapshot: Snapshot) -> None:
+def test_the_sheet_is_of_one_settled_month_and_its_scores_those_of_the_reviews(snapshot: Snapshot) -> None:
     rows = contact_centre.quality_sheet(snapshot, Filters(start=END, end=END))
     assert rows and len({row["month_on"] for row in rows}) == 1
-    month = rows[0]["month_on"]
-    following = date(month.year + month.month // 12, month.month % 12 + 1, 1)
-    scores = metric_frame(
-        snapshot, ["quality_score"], by=["agent_id"], grain="month", filters=Filters(start=month, end=END)
+    reviews = snapshot.frame(
+        "select agent_id, score_share from fct_quality_sheets where is_in_base and counted_month = ?",
+        [rows[0]["month_on"]],
     )
-    of_month = dict(scores.filter(pl.col("metric_time") == month).select("agent_id", "value").iter_rows())
-    assert following <= END.replace(day=28) or rows
-    compared = 0
+    means = {
+        row["agent_id"]: (row["n"], row["mean"])
+        for row in reviews.group_by("agent_id")
+        .agg(pl.len().alias("n"), pl.col("score_share").mean().alias("mean"))
+        .to_dicts()
+    }
     for row in rows:
-        if row["score"] is not None and of_month.get(row["agent_id"]) is not None:
-            assert row["score"] == pytest.approx(of_month[row["agent_id"]], abs=0.02), row["agent_id"]
-            compared += 1
-    assert compared > 3
+        n, mean = means.get(row["agent_id"], (0, None))
+        assert row["reviews"] == n
+        assert row["score"] == (None if mean is None else pytest.approx(mean, abs=1e-6)), row["agent_id"]
+    assert sum(row["score"] is not None for row in rows) > 3
 
 
 def test_the_plan_of_trainings_adds_up_the_weak_items(snapshot: Snapshot) -> None:

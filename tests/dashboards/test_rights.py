@@ -68,6 +68,7 @@ def _arguments(name: str, function: Any, customer: str) -> list[dict[str, Any]]:
         "queries.metric_week": {"name": "calls_offered", "by": "channel"}, "metrics.weekday_frame": {"by": "org_unit_id"},
         "queues.queue_waits": {"by": "org_unit_id", "source": None}, "atlas.variants": {"family": "csat_top2"},
         "causes.find_cause": {"wanted": "us.billing"}, "causes.over_representation": {"by": "channel"},
+        "contact_centre.agent_places": {"name": "transfer_rate"},
     }  # fmt: skip
     given: dict[str, Any] = {}
     for parameter in inspect.signature(function).parameters.values():
