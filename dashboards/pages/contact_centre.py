@@ -160,11 +160,13 @@ def _ways(context: PageContext) -> html.Div:
     words = Words(context.snapshot, t)
     last = max(here[0] for here, _, _ in ways.steps) + 1
     order = list(ENDS)
-    sizes: dict[tuple[int, str], int] = {}
+    into: dict[tuple[int, str], int] = {}
+    out: dict[tuple[int, str], int] = {}
     for here, there, calls in ways.steps:
-        sizes[here] = sizes.get(here, 0) + calls
-        if there[0] == 0:
-            sizes[there] = sizes.get(there, 0) + calls
+        out[here] = out.get(here, 0) + calls
+        into[there] = into.get(there, 0) + calls
+    # To a limited reader some flows are not shown, so as much need not leave a node as enters it.
+    sizes = {place: max(into.get(place, 0), out.get(place, 0)) for place in {*into, *out}}
 
     def place_order(place: tuple[int, str]) -> tuple[Any, ...]:
         step, name = place

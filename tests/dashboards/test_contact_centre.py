@@ -244,6 +244,7 @@ def test_the_plan_by_kind_of_day_of_no_half_hours_is_empty() -> None:
 def test_a_reader_of_some_units_is_told_that_there_is_no_plan(demo_home: Path) -> None:
     with closing(SnapshotStore(demo_home / "serving", viewer=lambda: CITY_READER)) as store:
         assert translator("en")("contact_centre.no_plan") in drawn(store, "/contact-centre", "?tab=staffing")
+        assert translator("en")("rights.left_out") in drawn(store, "/contact-centre", "?tab=menu")
         assert translator("en")("definitions.no_atlas") in drawn(store, "/definitions", "?tab=atlas")
         assert translator("en")("health.no_coverage") in drawn(store, "/data-health", "?tab=coverage")
 
