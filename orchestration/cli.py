@@ -374,6 +374,7 @@ def _run_job(settings: Settings, full: bool, sources: list[str] | None) -> dict[
 
             logging.getLogger("dagster").setLevel(logging.ERROR)
             from orchestration.definitions import defs as definitions
+            from orchestration.defs.resources import event_log_kept_open
 
         except (DeclarationError, DbtParseError) as error:
             _fail(error, EXIT_USAGE)
@@ -391,15 +392,17 @@ def _run_job(settings: Settings, full: bool, sources: list[str] | None) -> dict[
             selection = [
                 key for key in definitions.resolve_asset_graph().materializable_asset_keys if key not in left_out
             ]
-        result = definitions.resolve_job_def("nightly").execute_in_process(
-            instance=dg.DagsterInstance.get(),
-            raise_on_error=False,
-            asset_selection=selection,
-            run_config={
-                "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
-                "ops": {name: {"config": {"full": full}} for name in ("warehouse", "serving__snapshot")},
-            },
-        )
+        instance = dg.DagsterInstance.get()
+        with event_log_kept_open(instance):
+            result = definitions.resolve_job_def("nightly").execute_in_process(
+                instance=instance,
+                raise_on_error=False,
+                asset_selection=selection,
+                run_config={
+                    "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
+                    "ops": {name: {"config": {"full": full}} for name in ("warehouse", "serving__snapshot")},
+                },
+            )
     record = runs.RunRecord(settings, result.run_id)
     if record.facts.get("outcome") == "running":
         errors = [getattr(event.event_specific_data, "error", None) for event in result.all_events if event.is_failure]

@@ -21,8 +21,8 @@ class RefreshConfig(dg.Config):
 
 
 @contextmanager
-def _event_log_kept_open(instance: dg.DagsterInstance | None, run_id: str | None) -> Iterator[None]:
-    """Keep the files of Dagster's event log open for the length of a run.
+def event_log_kept_open(instance: dg.DagsterInstance | None, run_id: str | None = None) -> Iterator[None]:
+    """Keep the files of Dagster's event log open for the length of a run; without its id those that all runs share.
 
     Dagster opens them anew for every event, and SQLite writes its log back to the disk, and waits for it, whenever the last
     connection closes: of some thousand events each cost a tenth of a second on a slow disk.
@@ -49,7 +49,7 @@ class Home(dg.ConfigurableResource):  # type: ignore[type-arg]
         try:
             with (
                 home_lock(settings, f"refresh {context.run_id or ''}".strip()),
-                _event_log_kept_open(context.instance, context.run_id),
+                event_log_kept_open(context.instance, context.run_id),
             ):
                 warm_up(settings)
                 yield self

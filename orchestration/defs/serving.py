@@ -1,6 +1,6 @@
 """The published snapshot as an asset."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import dagster as dg
 import duckdb
@@ -13,7 +13,15 @@ from orchestration.serving import build, gate, publish
 def snapshot_asset(upstream: Sequence[dg.AssetKey]) -> dg.AssetsDefinition:
     """The asset that builds a snapshot from the marts and makes it the published one."""
 
-    @dg.asset(key=dg.AssetKey(["serving", "snapshot"]), group_name="serving", deps=list(upstream), kinds={"duckdb"})
+    key = dg.AssetKey(["serving", "snapshot"])
+
+    @dg.asset(
+        key=key,
+        group_name="serving",
+        deps=list(upstream),
+        kinds={"duckdb"},
+        check_specs=[dg.AssetCheckSpec("gate", asset=key, description="The tests that the published data passed.")],
+    )
     def snapshot(context: dg.AssetExecutionContext, home: Home, config: RefreshConfig) -> dg.MaterializeResult:  # type: ignore[type-arg]
         settings = home.settings
         record = runs.RunRecord(settings, context.run_id)
@@ -55,10 +63,19 @@ def snapshot_asset(upstream: Sequence[dg.AssetKey]) -> dg.AssetsDefinition:
                 "rows used": used,
                 "rows superseded": superseded,
                 "rows quarantined": quarantined,
-            }
+            },
+            check_results=[_gate_check(verdict.test_results)],
         )
 
     return snapshot
+
+
+def _gate_check(test_results: Sequence[Mapping[str, object]]) -> dg.AssetCheckResult:
+    """The one check of a published snapshot: how many tests it passed, and which of the lesser ones it did not."""
+    failed = [str(row["name"]) for row in test_results if row["status"] != "pass"]
+    return dg.AssetCheckResult(
+        passed=True, check_name="gate", metadata={"tests": len(test_results), "tests that failed": failed}
+    )
 
 
 def _run_row(record: dict[str, object]) -> dict[str, object]:

@@ -5,6 +5,7 @@ views and helper models between them are dbt's own matter; its lineage has them 
 """
 
 import json
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -74,16 +75,6 @@ def asset_specs(manifest: Mapping[str, Any]) -> list[dg.AssetSpec]:
     ]
 
 
-def check_specs(manifest: Mapping[str, Any]) -> list[dg.AssetCheckSpec]:
-    """The dbt tests of feeds and marts, as checks of their assets. Tests of other models count for the gate all the same."""
-    shown = shown_nodes(manifest)
-    return [
-        dg.AssetCheckSpec(node["name"], asset=asset_key(shown[node["attached_node"]]))
-        for _, node in sorted(manifest["nodes"].items())
-        if node["resource_type"] == "test" and node.get("attached_node") in shown
-    ]
-
-
 def _row_counts(settings: Settings) -> dict[tuple[str, str], dict[str, int]]:
     """(schema, name) -> counts: received, used, superseded and quarantined of a feed, rows of a mart that is a table."""
     with duckdb.connect(str(settings.warehouse_path), read_only=True) as connection:
@@ -101,33 +92,40 @@ def _row_counts(settings: Settings) -> dict[tuple[str, str], dict[str, int]]:
     return counts
 
 
-def _results(settings: Settings, manifest: Mapping[str, Any]) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:  # type: ignore[type-arg]
-    """What became of each asset and check of a build that passed the gate."""
+def _results(settings: Settings, manifest: Mapping[str, Any]) -> Iterator[dg.MaterializeResult]:  # type: ignore[type-arg]
+    """What became of each asset of a build that passed the gate, with its dbt tests.
+
+    The tests are facts of their asset, not Dagster's checks: a check costs four events, each of which waits for the disk.
+    """
     nodes, shown = manifest["nodes"], shown_nodes(manifest)
     counts = _row_counts(settings)
     results = {
         result["unique_id"]: result
         for result in json.loads((settings.dbt_target / "run_results.json").read_text(encoding="utf-8"))["results"]
     }
+    tests: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
+    for unique_id, result in results.items():
+        attached = nodes[unique_id].get("attached_node") if unique_id in nodes else None
+        if attached in shown:
+            tests[attached].append(result)
     # Dagster wants what stands above first.
     above = {unique_id: node["depends_on"].get("nodes", []) for unique_id, node in nodes.items()}
     for unique_id in TopologicalSorter(above).static_order():
-        result = results.get(unique_id)
-        if result is None or unique_id not in nodes:
-            continue
-        node = nodes[unique_id]
-        if unique_id in shown:
-            key = asset_key(node)
+        if unique_id in shown and unique_id in results:
+            key = asset_key(shown[unique_id])
+            failing = {
+                nodes[test["unique_id"]]["name"]: int(test["failures"])
+                for test in tests[unique_id]
+                if test.get("failures")
+            }
             yield dg.MaterializeResult(
                 asset_key=key,
-                metadata={"seconds": float(result["execution_time"]), **counts.get((key.path[0], key.path[1]), {})},
-            )
-        elif node.get("attached_node") in shown:
-            yield dg.AssetCheckResult(
-                passed=result["status"] in ("pass", "warn"),
-                asset_key=asset_key(shown[node["attached_node"]]),
-                check_name=node["name"],
-                metadata={"failures": int(result.get("failures") or 0)},
+                metadata={
+                    "seconds": float(results[unique_id]["execution_time"]),
+                    "tests": len(tests[unique_id]),
+                    **({"rows that fail": failing} if failing else {}),
+                    **counts.get((key.path[0], key.path[1]), {}),
+                },
             )
 
 
@@ -135,7 +133,7 @@ def warehouse_assets(manifest_path: Path) -> dg.AssetsDefinition:
     """All feeds and marts as one multi-asset."""
     manifest = json.loads(manifest_path.read_text(encoding="utf-8"))
 
-    @dg.multi_asset(specs=asset_specs(manifest), check_specs=check_specs(manifest), name="warehouse")
+    @dg.multi_asset(specs=asset_specs(manifest), name="warehouse")
     def warehouse_models(context: dg.AssetExecutionContext, home: Home, config: RefreshConfig) -> Iterator[Any]:
         current = home.settings
         record = runs.RunRecord(current, context.run_id)

@@ -35,7 +35,9 @@ from orchestration.settings import PROJECT_ROOT, Settings
 from orchestration.sources.declarations import load_declarations
 from orchestration.sources.files import load_inbox
 from tests.bench.arrears import measure_arrears
+from tests.bench.causes import measure_causes
 from tests.bench.churn import measure_churn
+from tests.bench.complaints import measure_complaints
 from tests.bench.contacts import measure_contacts
 from tests.bench.control import measure_control
 from tests.bench.drivers import measure_drivers
@@ -321,22 +323,29 @@ def main() -> None:
     parser.add_argument(
         "names",
         nargs="*",
-        help="loading, refresh, serving, contacts, satisfaction, drivers, weights, control, identity, churn, tiers, risk, arrears, scale; default: loading refresh serving",
+        help="loading, refresh, serving, contacts, complaints, causes, satisfaction, drivers, weights, control, identity, churn, tiers, risk, arrears, scale; default: loading refresh serving",
     )
     parser.add_argument("--rows", type=int, default=5_000_000, help="rows of the call file")
     parser.add_argument("--answers", type=int, default=5_000_000, help="survey answers in `drivers` and `weights`")
-    parser.add_argument(
-        "--customers", type=int, default=500_000, help="customers in `arrears`, twelve transactions each"
-    )
     parser.add_argument("--calls", type=int, default=10_000_000, help="calls of the company in `scale`")
     parser.add_argument("--tickets", type=int, default=1_000_000, help="tickets of the company in `scale`")
-    parser.add_argument("--customers", type=int, default=5_000_000, help="customers of the benches of customers")
+    parser.add_argument(
+        "--customers",
+        type=int,
+        default=5_000_000,
+        help="customers of the benches of customers; in `arrears` twelve transactions each",
+    )
+    parser.add_argument("--texts", type=int, default=1_000_000, help="complaint texts in `causes`")
+    parser.add_argument("--learn", type=int, default=200_000, help="cases that `causes` learns from")
+    parser.add_argument("--copies", type=int, default=40, help="copies of the home's tickets in `complaints`")
     parser.add_argument(
         "--responses", type=int, default=5_000_000, help="responses in `satisfaction`, six answers each"
     )
     parser.add_argument("--transactions", type=int, default=60_000_000, help="transactions in `churn` and `tiers`")
     parser.add_argument(
-        "--home", type=Path, help="published home for `serving` and `contacts`; default: a company made for it"
+        "--home",
+        type=Path,
+        help="published home for `serving`, `contacts` and `complaints`; default: a company made for it",
     )
     parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
     chosen = parser.parse_args()
@@ -360,6 +369,10 @@ def main() -> None:
             print(json.dumps(measure_arrears(Path(rest[0]), int(rest[1]))))
         elif name == "control":
             print(json.dumps(measure_control()))
+        elif name == "complaints":
+            print(json.dumps(measure_complaints(Path(rest[0]), int(rest[1]))))
+        elif name == "causes":
+            print(json.dumps(measure_causes(int(rest[0]), int(rest[1]))))
         elif name == "identity":
             print(json.dumps(measure_linking(int(rest[0]))))
         elif name == "tiers":
@@ -371,6 +384,8 @@ def main() -> None:
     names = chosen.names or ["loading", "refresh", "serving"]
     if "loading" in names:
         found["loading"] = {kind: _in_a_process("loading", str(chosen.rows), kind) for kind in ("clean", "damaged")}
+    if "causes" in names:
+        found["causes"] = _in_a_process("causes", str(chosen.texts), str(chosen.learn))
     if "control" in names:
         found["control"] = _in_a_process("control")
     if "identity" in names:
@@ -379,14 +394,14 @@ def main() -> None:
         found["refresh"] = measure_refresh([])
     if "weights" in names:
         found["weights"] = _in_a_process("weights", str(chosen.answers))
-    if {"serving", "contacts"} & set(names):
+    if {"serving", "contacts", "complaints"} & set(names):
         home = chosen.home or Path(tempfile.mkdtemp()) / "home"
         if chosen.home is None:
             _csatlas(home, "demo")
             _csatlas(home, "refresh")
-        for name in ("serving", "contacts"):
+        for name in ("serving", "contacts", "complaints"):
             if name in names:
-                found[name] = _in_a_process(name, str(home))
+                found[name] = _in_a_process(name, str(home), *([str(chosen.copies)] if name == "complaints" else []))
         if chosen.home is None:
             shutil.rmtree(home.parent)
     if "drivers" in names:

@@ -1,4 +1,4 @@
-"""How long the classifier of causes takes on texts of a large company: `python -m tests.bench.causes [--texts 1000000] [--learn 200000]`.
+"""How long the classifier of causes takes on texts of a large company.
 
 Texts are put together from sentences of the built-in company in Chinese and English, with a word of their own in most of them. Training is all that a new month costs: both
 models of the gate, the final fit, test and words. Targets: a million texts in 180 s, training on 200,000 in 120 s, 6 GB.
@@ -6,11 +6,11 @@ models of the gate, the final fit, test and words. Targets: a million texts in 1
 
 from __future__ import annotations
 
-import argparse
 import random
 import resource
 import time
 from datetime import date, timedelta
+from typing import Any
 
 import polars as pl
 
@@ -43,28 +43,29 @@ def made(count: int, seed: int) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=causes.CASES, orient="row")
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--texts", type=int, default=1_000_000)
-    parser.add_argument("--learn", type=int, default=200_000)
-    asked = parser.parse_args()
-    frame = made(asked.learn, 1)
+def measure_causes(texts: int, learn: int) -> dict[str, Any]:
+    """Train on `learn` cases, then tell the causes of `texts` others. Seconds by the clock and of a processor, megabytes.
+
+    Raises:
+        RuntimeError: the training made no model.
+    """
+    frame = made(learn, 1)
     began, used = time.perf_counter(), time.process_time()
     trained = causes.train(frame, AS_OF, LIMITS)
-    print(
-        f"training on {asked.learn:,}: {time.perf_counter() - began:.1f} s, {time.process_time() - used:.1f} s of a processor",
-        flush=True,
-    )
-    assert trained.model is not None
-    print(f"features {trained.model.vocabulary.size:,}, causes {len(trained.model.causes)}")
-    frame = made(asked.texts, 2)
+    training = {"seconds": round(time.perf_counter() - began, 1), "processor": round(time.process_time() - used, 1)}
+    if trained.model is None:
+        raise RuntimeError("the training made no model")
+    frame = made(texts, 2)
     began, used = time.perf_counter(), time.process_time()
     said = causes.answers(frame, trained.model)
-    taken, busy = time.perf_counter() - began, time.process_time() - used
-    right = float((said["root_cause"] == frame["cause"]).sum()) / frame.height
-    print(f"causes of {asked.texts:,} texts: {taken:.1f} s, {busy:.1f} s of a processor; right {right:.4f}")
-    print(f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2:.2f} GB")
-
-
-if __name__ == "__main__":
-    main()
+    answering = {"seconds": round(time.perf_counter() - began, 1), "processor": round(time.process_time() - used, 1)}
+    return {
+        "learned_from": learn,
+        "training": training,
+        "features": trained.model.vocabulary.size,
+        "causes": len(trained.model.causes),
+        "texts": texts,
+        "answering": answering,
+        "share_right": round(float((said["root_cause"] == frame["cause"]).sum()) / frame.height, 4),
+        "peak_megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+    }

@@ -1,4 +1,4 @@
-"""`python -m tests.bench.complaints HOME [--copies N]`: the complaint models over N copies of a refreshed home's tickets.
+"""`python -m tests.bench complaints [--home HOME] [--copies N]`: the complaint models over N copies of a refreshed home's tickets.
 
 Belongs here: how long the models take at a size that no test has, and their peak memory. Each ticket, event and customer of the home is there N times, each copy with
 a customer of its own; the models are dbt's own, compiled for a full build, on two threads and 6 GB. The home itself is not changed.
@@ -6,12 +6,9 @@ a customer of its own; the models are dbt's own, compiled for a full build, on t
 
 from __future__ import annotations
 
-import argparse
-import json
 import resource
 import shutil
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -94,16 +91,3 @@ def measure_complaints(home: Path, copies: int) -> dict[str, Any]:
         "seconds_together": round(sum(seconds.values()), 1),
         "peak_megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
     }
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("home", type=Path)
-    parser.add_argument("--copies", type=int, default=40)
-    arguments = parser.parse_args()
-    json.dump(measure_complaints(arguments.home.resolve(), arguments.copies), sys.stdout, indent=1)
-    sys.stdout.write("\n")
-
-
-if __name__ == "__main__":
-    main()

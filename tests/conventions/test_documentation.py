@@ -125,6 +125,24 @@ def test_the_readme_names_real_targets_and_commands() -> None:
         assert f"make {target}" in helped
 
 
+def test_every_bench_that_the_docs_name_can_be_asked_for() -> None:
+    """`python -m tests.bench` reads its options, and each name after it in the docs is one of its measurements."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.bench", "--help"], cwd=PROJECT_ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    text = "\n".join(path.read_text(encoding="utf-8") for path in [*DOCS.rglob("*.md"), PROJECT_ROOT / "CHANGELOG.md"])
+    named = set(re.findall(r"python -m tests\.bench ([a-z]+)", text))
+    offered = set(
+        re.findall(r"[a-z]+", " ".join(done.stdout.split("positional arguments:")[1].split("default:")[0].split()))
+    )
+    assert len(named) >= 10
+    assert named <= offered
+    for name in set(re.findall(r"python -m tests\.bench\.([a-z]+)", text)):
+        module = PROJECT_ROOT / "tests" / "bench" / f"{name}.py"
+        assert "__main__" in module.read_text(encoding="utf-8"), f"{module} cannot be run by itself"
+
+
 def test_links_between_pages_lead_somewhere() -> None:
     broken = []
     for page in tracked("*.md"):

@@ -22,6 +22,7 @@ from tests.warehouse.shop_project import ShopProject, make_shop_project, opened
 
 READ = (
     "dim_org_units",
+    "fct_complaint_causes",
     "fct_complaint_contacts",
     "fct_complaint_prevention",
     "fct_complaint_risk",
@@ -92,6 +93,26 @@ def test_the_planted_action_is_seen_and_its_true_effect_lies_in_the_interval(
     assert found["difference_in_differences"]["placebo_units_share"] <= 0.05
     # It goes on working to the end of the data.
     assert found["relapse"]["verdict"] == "not_seen"
+
+
+def test_who_names_no_topic_is_judged_by_root_cause(marts: duckdb.DuckDBPyConnection) -> None:
+    """Trainings name a root cause and units, no topic: their complaints are the cases with that root cause, counted here again."""
+    found = {row["improvement_action_id"]: row for row in rows(marts, "select * from marts.fct_improvement_actions")}
+    assert found["PDCA-001"]["cause_basis"] == "scope"
+    for name in ("TRN-001", "TRN-002"):
+        training = found[name]
+        assert (training["cause_basis"], training["causes"]) == ("root_cause", "us.employee.attitude")
+        ((expected,),) = marts.execute(
+            "select count(*) from marts.fct_complaint_causes as c join features.ftr_improvement_actions as a on list_contains(string_split(a.units, ';'), c.org_unit_id)"
+            " where a.improvement_action_id = ? and c.root_cause = 'us.employee.attitude' and c.opened_on < a.started_on",
+            [name],
+        ).fetchall()
+        assert training["complaints_before"] == expected > 0
+    judged = rows(
+        marts,
+        "select * from marts.fct_improvement_effects where improvement_action_id like 'TRN-%' and method <> 'relapse' and rate_ratio is not null",
+    )
+    assert {row["verdict"] for row in judged} == {"not_seen"}
 
 
 def test_actions_without_effect_are_not_praised(marts: duckdb.DuckDBPyConnection, truth: dict[str, Any]) -> None:

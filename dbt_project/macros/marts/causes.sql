@@ -79,3 +79,6 @@
     {%- set unlinked = "regexp_replace(" ~ unsigned ~ ", '(https?://|www[.])[^ ]+|[^ @]{1,64}@[^ @]{1,255}', ' ', 'g')" -%}
     regexp_replace({{ unlinked }}, '[0-9]+', ' ', 'g')
 {%- endmacro %}
+
+{#- What an action against a cause is measured by: the root cause of a case of `fct_complaint_causes`, its topic where none is known. -#}
+{% macro root_cause_or_topic(causes) -%} coalesce(nullif({{ causes }}.root_cause, 'unknown'), {{ causes }}.symptom) {%- endmacro %}

@@ -34,7 +34,7 @@
     lower({{ folded("regexp_replace(" ~ plain ~ ", '\\s+', ' ', 'g')") }})
 {%- endmacro %}
 
-{#- Cause by which two complaints of a customer are about the same thing: the topic. Root causes, once there are any, come in here and nowhere else. -#}
+{#- Cause by which two complaints of a customer are about the same thing: the topic, which finds more of those that truly came back than the root cause does (docs/complaints.md). -#}
 {% macro complaint_cause(topic) -%} nullif({{ topic }}, 'unknown') {%- endmacro %}
 
 {#- CTEs `tickets` (used ones; of an increment those it touches) and `texts` (source, ticket_id, text): what the customer wrote on a ticket, subject, first message and replies, for the patterns. -#}

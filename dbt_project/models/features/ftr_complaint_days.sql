@@ -7,16 +7,16 @@ with ends as (
 
 select
     'complaints' as part,
-    complaints.org_unit_id,
-    complaints.cause,
-    complaints.topic,
-    complaints.opened_on as counted_on,
+    causes.org_unit_id,
+    {{ root_cause_or_topic('causes') }} as cause,
+    causes.symptom as topic,
+    causes.opened_on as counted_on,
     cast(count(*) as bigint) as units,
     any_value(ends.as_of) as as_of
-from {{ ref('fct_complaints') }} as complaints
+from {{ ref('fct_complaint_causes') }} as causes
 cross join ends
-where complaints.org_unit_id is not null and complaints.opened_on <= ends.as_of
-group by complaints.org_unit_id, complaints.cause, complaints.topic, complaints.opened_on
+where causes.org_unit_id is not null and causes.opened_on <= ends.as_of
+group by causes.org_unit_id, {{ root_cause_or_topic('causes') }}, causes.symptom, causes.opened_on
 union all
 select
     'customers' as part,

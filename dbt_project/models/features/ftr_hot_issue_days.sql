@@ -1,5 +1,5 @@
 -- Customers, not cases: one who complains about a topic and product in a place again within the longest window is counted on the first day only, so days can
--- be added up within a window. Who is not identified counts once a case. The place is the province; the cause stands in the place of the topic once there are causes.
+-- be added up within a window. Who is not identified counts once a case. The place is the province.
 with cases as (
     select
         coalesce(complaints.customer_key, complaints.complaint_id) as customer,

@@ -1,5 +1,5 @@
--- Which complaints and units an action is about. Its root cause names them where complaints have it as their cause; else the topics and causes that its scope
--- names do. Units are those that the scope names, or the unit of the action, with all below them.
+-- Which complaints and units an action is about. The topics and causes that its scope names say it; where it names none, its root cause and those below it do.
+-- Units are those that the scope names, or the unit of the action, with all below them.
 with actions as (
     select
         *,
@@ -16,9 +16,9 @@ ends as (
 
 found as (
     select distinct
-        cause,
-        topic
-    from {{ ref('fct_complaints') }}
+        {{ root_cause_or_topic('causes') }} as cause,
+        causes.symptom as topic
+    from {{ ref('fct_complaint_causes') }} as causes
 ),
 
 subjects as (
@@ -102,8 +102,8 @@ select
     actions.started_on,
     actions.done_on,
     ends.as_of,
-    coalesce(causes.roots, causes.scopes) as causes,
-    case when causes.roots is not null then 'root_cause' when causes.scopes is not null then 'scope' else 'none' end as cause_basis,
+    coalesce(causes.scopes, causes.roots) as causes,
+    case when causes.scopes is not null then 'scope' when causes.roots is not null then 'root_cause' else 'none' end as cause_basis,
     units.units
 from actions
 cross join ends

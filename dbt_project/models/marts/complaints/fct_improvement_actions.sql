@@ -33,19 +33,32 @@ units as (
     from features
 ),
 
+cases as (
+    select
+        complaints.complaint_id,
+        complaints.customer_key,
+        complaints.org_unit_id,
+        complaints.is_closed,
+        complaints.opened_on,
+        complaints.topic,
+        {{ root_cause_or_topic('caused') }} as cause
+    from {{ ref('fct_complaints') }} as complaints
+    inner join {{ ref('fct_complaint_causes') }} as caused on complaints.complaint_id = caused.complaint_id
+),
+
 matched as (
     select distinct
         causes.source,
         causes.improvement_action_id,
-        complaints.complaint_id,
-        complaints.customer_key,
-        complaints.is_closed,
-        complaints.opened_on
+        cases.complaint_id,
+        cases.customer_key,
+        cases.is_closed,
+        cases.opened_on
     from causes
-    inner join {{ ref('fct_complaints') }} as complaints
-        on causes.subject = complaints.cause or (causes.cause_basis = 'scope' and causes.subject = complaints.topic)
+    inner join cases
+        on causes.subject = cases.cause or (causes.cause_basis = 'scope' and causes.subject = cases.topic)
     inner join units
-        on causes.source = units.source and causes.improvement_action_id = units.improvement_action_id and complaints.org_unit_id = units.org_unit_id
+        on causes.source = units.source and causes.improvement_action_id = units.improvement_action_id and cases.org_unit_id = units.org_unit_id
 ),
 
 complainants as (
