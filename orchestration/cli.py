@@ -420,10 +420,16 @@ def serve(
     port: Annotated[int | None, typer.Option(min=1, max=65535, help="Port; default CSATLAS_PORT (8050).")] = None,
 ) -> None:
     """Serve the dashboards of the published snapshot."""
+    from dashboards.openid_settings import OpenIdSettingsError, sign_in_settings
+
     settings = _settings()
     address = f"{host or settings.host}:{port or settings.port}"
     accounts = _accounts(settings)
-    if not accounts.exist():
+    try:
+        sign_in = sign_in_settings(os.environ)
+    except OpenIdSettingsError as error:
+        _fail(str(error), EXIT_USAGE)
+    if sign_in.openid is None and not accounts.exist():
         if (host or settings.host) not in ("127.0.0.1", "localhost", "::1"):
             _fail(
                 f"{host or settings.host} can be reached from elsewhere, and no users are set up. Add one first: csatlas user add NAME --role admin",
@@ -433,7 +439,9 @@ def serve(
     out.print(f"dashboards on http://{address} (Ctrl-C ends them)")
     command = [
         sys.executable, "-m", "gunicorn", "--bind", address, "--workers", str(settings.workers), "--threads", "4",
-        "--no-control-socket", "--access-logfile", "/dev/null", "--timeout", "60", "dashboards.wsgi:make_server()",
+        "--no-control-socket", "--access-logfile", "/dev/null", "--timeout", "60",
+        # Which proxies are believed is said by CSATLAS_TRUSTED_PROXIES alone.
+        "--forwarded-allow-ips", "", "dashboards.wsgi:make_server()",
     ]  # fmt: skip
     os.execve(sys.executable, command, {**os.environ, "CSATLAS_HOME": str(settings.home)})
 

@@ -45,6 +45,11 @@ class Kpi:
     note: str | None = None
     rows_href: str | None = None
     is_hidden: bool = False
+    limits: Sequence[tuple[float, float] | None] = ()
+    outside: Sequence[int] = ()
+    limits_note: str | None = None
+    page: tuple[str, str] | None = None
+    """Name and address of the page behind the number."""
 
 
 def kpi_card(t: Translator, kpi: Kpi) -> html.Article:
@@ -64,7 +69,14 @@ def kpi_card(t: Translator, kpi: Kpi) -> html.Article:
             _small_note(t, kpi) if small else None,
             html.Div(kpi.note, className="kpi-remark") if kpi.note else None,
             _course(t, kpi),
+            html.Div(kpi.limits_note, className="kpi-limits") if kpi.limits_note else None,
             html.Div([_target(t, kpi), _base(t, kpi)], className="kpi-foot"),
+            html.Div(
+                dcc.Link(f"{kpi.page[0]} ›", href=kpi.page[1], title=t("kpi.page_title", name=kpi.name)),
+                className="kpi-page",
+            )
+            if kpi.page
+            else None,
         ],
         className="kpi kpi-small" if small else "kpi",
         **{"aria-labelledby": heading, "data-metric": kpi.key},
@@ -86,18 +98,18 @@ def explanation(t: Translator, kpi: Kpi) -> list[str]:
 def _value(t: Translator, kpi: Kpi, small: bool) -> Any:
     if kpi.value is None:
         # A base of zero has no value; a dash and the reason stand in its place.
-        shown: list[Any] = [
-            EMPTY,
-            html.Span(t("rights.hidden" if kpi.is_hidden else "kpi.no_contacts"), className="kpi-empty-reason"),
-        ]
+        reason = t("rights.hidden" if kpi.is_hidden else "kpi.no_contacts")
+        shown: list[Any] = [EMPTY, " ", html.Span(reason, className="kpi-empty-reason")]
+        spoken = f"{EMPTY} {reason}"
     else:
-        shown = [format_value(t, kpi.value, kpi.unit)]
+        spoken = format_value(t, kpi.value, kpi.unit)
+        shown = [spoken]
     return dmc.Tooltip(
         html.Button(
             shown,
             type="button",
             className="kpi-value",
-            **{"aria-label": f"{format_value(t, kpi.value, kpi.unit)}. {t('kpi.explain', name=kpi.name)}"},
+            **{"aria-label": f"{spoken}. {t('kpi.explain', name=kpi.name)}"},
         ),
         label=html.Div([html.P(line) for line in explanation(t, kpi)], className="hover-text"),
         multiline=True,
@@ -157,7 +169,11 @@ def _course(t: Translator, kpi: Kpi) -> html.Img | html.Div:
         low=format_value(t, min(known), kpi.unit),
         high=format_value(t, max(known), kpi.unit),
     )
-    source = sparkline_uri(kpi.course, target=kpi.target, last_incomplete=kpi.last_incomplete)
+    if kpi.limits_note:
+        words = f"{words}. {kpi.limits_note}"
+    source = sparkline_uri(
+        kpi.course, target=kpi.target, last_incomplete=kpi.last_incomplete, limits=kpi.limits, outside=kpi.outside
+    )
     return html.Img(src=source, alt=words, width=WIDTH, height=HEIGHT, className="kpi-course")
 
 

@@ -82,6 +82,8 @@ class MetricInfo:
         self.vendor_names = metric.vendor_names
         self.inputs = tuple(dict.fromkeys(metric.inputs.values()))
         self.type = metric.type
+        self.model = metric.parts[0].model if metric.parts else None
+        """The mart that its first part counts; None for arithmetic over other metrics."""
         self.is_count = metric.type in ("count", "distinct")
         self.has_parts = metric.type == "ratio"
         """Whether it is one number divided by another, with both to show."""
@@ -241,14 +243,6 @@ def satisfaction_drivers(snapshot: Snapshot) -> Rows:
         "select population, factor, answers_used, share, share_low, share_high, effect_sign, r_squared, period_start, period_end"
         " from fct_satisfaction_drivers where period_kind = 'last_12_months' and factor_set = 'operations' and share is not null"
         " order by population, share desc, factor"
-    )
-
-
-def index_comparison(snapshot: Snapshot) -> Rows:
-    """The own satisfaction index beside published ones: of each product the newest period."""
-    return snapshot.rows(
-        "select model, period, product_line, entity, own_index, own_low, own_high, own_respondents, is_small_base, published_period, published_value,"
-        " standing from fct_index_comparison qualify period = max(period) over (partition by product_line) order by product_line, published_value desc, entity"
     )
 
 

@@ -23,10 +23,17 @@ class Step:
     is_total: bool = False
 
 
-def bridge_figure(t: Translator, steps: Sequence[Step]) -> go.Figure:
-    """The chart: totals in grey, what is gained and what is lost in the colours of better and worse, each with its amount."""
-    texts = [format_value(t, step.amount, "currency") if step.is_total else t.signed(step.amount, 2) for step in steps]
-    shown = [t.compact(step.amount) if step.is_total else _signed(t, step.amount) for step in steps]
+def bridge_figure(t: Translator, steps: Sequence[Step], unit: str = "currency") -> go.Figure:
+    """The chart: totals in grey, what is gained and what is lost in the colours of better and worse, each with its amount.
+
+    Args:
+        unit: of the amounts, as the catalogue names it; money is written short.
+    """
+    texts = [format_value(t, step.amount, unit) if step.is_total else t.signed(step.amount, 2) for step in steps]
+    if unit == "currency":
+        shown = [t.compact(step.amount) if step.is_total else _signed(t, step.amount) for step in steps]
+    else:
+        shown = texts
     places = list(range(len(steps)))
     running, heights = 0.0, []
     for step in steps:
@@ -55,9 +62,7 @@ def bridge_figure(t: Translator, steps: Sequence[Step]) -> go.Figure:
         )
     )
     figure.update_layout(template=theme.plotly_template(), dragmode=False, showlegend=False)
-    figure.update_xaxes(
-        range=[low, most + room], fixedrange=True, **value_ticks(t, "currency", most, low, from_zero=False)
-    )
+    figure.update_xaxes(range=[low, most + room], fixedrange=True, **value_ticks(t, unit, most, low, from_zero=False))
     figure.update_yaxes(
         tickvals=places, ticktext=["<br>".join(wrapped(step.label)) for step in steps], autorange="reversed",
         fixedrange=True, showgrid=False,

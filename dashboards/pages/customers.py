@@ -19,6 +19,7 @@ from dashboards.data.customers import Words
 from dashboards.figures.bridge import Step, bridge_figure
 from dashboards.figures.curves import Curve, curves_figure
 from dashboards.figures.heat import cohort_figure
+from dashboards.pages import customers_panels as panels
 from dashboards.pages import parts
 from dashboards.pages.base import Page, PageContext
 
@@ -85,8 +86,13 @@ def _loyalty(context: PageContext) -> list[Any]:
                     (t("customers.stated"), t("customers.real")),
                     "stated-and-real",
                 ),
+                panels.ladder_flow(context),
+                panels.stated_and_stayed(context),
+                panels.ladder_dwell(context),
+                panels.loyalty_effects(context),
             ),
         ),
+        section("inertia", t("customers.watch"), *panels.inertia_watch(context)),
     ]  # fmt: skip
 
 
@@ -126,8 +132,8 @@ def _churn(context: PageContext) -> list[Any]:
             "why",
             t("customers.why"),
             parts.panels(
-                parts.split_panel(context, "departures", "churn_type"),
-                parts.split_panel(context, "departures", "main_cause"),
+                panels.churn_matrix(context),
+                parts.split_panel(context, "departures", "end_reason", as_bars=True),
                 _survival(context, "customer_kind"),
                 _survival(context, "customer_tier"),
             ),
@@ -143,6 +149,7 @@ def _churn(context: PageContext) -> list[Any]:
             *_risk_list(context),
             lead=t("customers.risk_lead"),
         ),
+        section("win-back", t("customers.win_back"), *panels.win_back(context), lead=t("customers.win_back_lead")),
     ]  # fmt: skip
 
 
@@ -386,10 +393,11 @@ def _tiers(context: PageContext) -> list[Any]:
                 parts.split_panel(context, "tier_customers", "grade", keep=grades, as_bars=True, title=t("customers.tier_customers")),
                 parts.split_panel(context, "tier_money_share", "grade", keep=grades, as_bars=True, title=t("customers.tier_money")),
                 parts.split_panel(context, "tier_value_per_customer", "grade", keep=grades, as_bars=True, title=t("customers.tier_value")),
-                parts.split_panel(context, "tier_standard_attainment", "grade"),
+                panels.standards(context),
             ),
             lead=t("customers.pyramid_lead"),
         ),
+        section("schemes", t("customers.schemes"), *panels.tier_scheme(context, PATH), lead=t("customers.schemes_lead")),
         section(
             "moves",
             t("customers.moves"),
@@ -476,6 +484,8 @@ def _money(context: PageContext) -> list[Any]:
                 *parts.trend_panels(context, ["arrears_amount", "arrears_share"]),
                 parts.split_panel(context, "arrears_amount", "bucket", keep=AGES[1:], as_bars=True, title=t("customers.buckets")),
                 parts.split_panel(context, "arrears_share", "customer_kind"),
+                parts.split_panel(context, "arrears_roll_rate", "bucket", keep=AGES, as_bars=True, title=t("customers.roll_rate")),
+                *parts.trend_panels(context, ["arrears_recovery_rate"]),
             ),
         ),
         section(
@@ -484,6 +494,8 @@ def _money(context: PageContext) -> list[Any]:
             parts.panels(
                 *parts.trend_panels(context, ["billed_amount"]),
                 parts.split_panel(context, "lifetime_value_per_customer", "customer_kind", as_bars=True),
+                parts.split_panel(context, "lifetime_value", "customer_kind", as_bars=True),
+                parts.split_panel(context, "expected_margin_12_months", "customer_kind", as_bars=True),
             ),
             lead=t("customers.value_lead"),
         ),

@@ -17,7 +17,7 @@ from dashboards.components import states
 from dashboards.components.chart import as_table, chart_panel, legend, plain_table
 from dashboards.components.kpi import Kpi, kpi_card
 from dashboards.components.values import format_part, format_value
-from dashboards.data import queries
+from dashboards.data import headlines, queries
 from dashboards.data.queries import MetricInfo
 from dashboards.figures.slices import Slice, figure_height, slices_figure
 from dashboards.figures.trend import (
@@ -91,11 +91,71 @@ def value_name(t: Translator, labels: Mapping[str, str], value: str | None) -> s
     return labels.get(value, value if labels else value.replace("_", " "))
 
 
+_PAGES = {
+    "complaints": ("complaints", "/complaints"),
+    "fct_tickets": ("tickets", "/tickets"),
+    "fct_calls": ("contact_centre", "/contact-centre"),
+    "fct_survey_answers": ("satisfaction", "/satisfaction"),
+    "fct_survey_invitations": ("satisfaction", "/satisfaction?tab=who"),
+}
+"""The page that tells more of a metric: by its name, else by the mart that it counts."""
+
+
+def page_behind(context: PageContext, metric: MetricInfo) -> tuple[str, str] | None:
+    """Name and address of the page behind a metric, with the filters of the view; None = there is none."""
+    found = _PAGES.get(metric.name) or _PAGES.get(metric.model or "")
+    if found is None:
+        return None
+    path, _, tab = found[1].partition("?tab=")
+    return context.t(f"page.{found[0]}.name"), context.link(path, **({"tab": tab} if tab else {}))
+
+
 # Cards
 
 
-def kpis(context: PageContext, metrics: Sequence[MetricInfo], courses_by: str | None = None) -> list[Kpi]:
-    """Metrics computed for the view, as cards show them."""
+def _limits(
+    context: PageContext, metric: MetricInfo, course: pl.DataFrame, grain: str, cut: set[date]
+) -> tuple[list[tuple[float, float] | None], list[int], str | None]:
+    """Control limits at each point of a course, the points outside, and the words for them.
+
+    By day the weekdays differ, so only a chart that knows them has limits: that of the metric and unit. Longer periods have those of
+    their own points; the incomplete ones are neither counted nor judged.
+    """
+    t = context.t
+    days, values = course["metric_time"].to_list(), course["value"].to_list()
+    if grain == "day":
+        rows = {
+            row["counted_on"]: row
+            for row in headlines.control_days(context.snapshot, metric.name, context.filters(context.span))
+        }
+        if not rows:
+            return [], [], t("kpi.no_day_limits")
+        limits: list[tuple[float, float] | None] = [
+            (rows[day]["lower"], rows[day]["upper"]) if day in rows else None for day in days
+        ]
+        outside = [index for index, day in enumerate(days) if day in rows and rows[day]["is_signal"]]
+        return limits, outside, t("kpi.chart_limits", n=t.integer(len(outside)))
+    complete = [None if day in cut else value for day, value in zip(days, values, strict=True)]
+    found = headlines.individual_limits(
+        complete,
+        lowest=0.0 if metric.unit != "points" else -100.0,
+        highest={"share": 1.0, "points": 100.0}.get(metric.unit or ""),
+    )
+    if found is None:
+        return [], [], t("kpi.no_limits", n=t.integer(headlines.LEAST_POINTS))
+    outside = [index for index, value in enumerate(complete) if value is not None and not found[0] <= value <= found[1]]
+    shown = t("kpi.interval", low=format_value(t, found[0], metric.unit), high=format_value(t, found[1], metric.unit))
+    return [found] * len(values), outside, t("kpi.limits", limits=shown, n=t.integer(len(outside)))
+
+
+def kpis(
+    context: PageContext, metrics: Sequence[MetricInfo], courses_by: str | None = None, *, is_headline: bool = False
+) -> list[Kpi]:
+    """Metrics computed for the view, as cards show them.
+
+    Args:
+        is_headline: with control limits of the course and a link to the page behind the number.
+    """
     t, span, before = context.t, context.span, context.comparison_span
     found = []
     for metric in metrics:
@@ -109,6 +169,7 @@ def kpis(context: PageContext, metrics: Sequence[MetricInfo], courses_by: str | 
             earlier = queries.metric_values(context.snapshot, [metric.name], slice_before)[metric.name]
         frame = queries.metric_courses(context.snapshot, [metric.name], grain, filters)[metric.name]
         course = complete_course(frame, span.start, span.end, grain)
+        limits, outside, limits_note = _limits(context, metric, course, grain, cut) if is_headline else ([], [], None)
         found.append(
             Kpi(
                 key=metric.name,
@@ -137,6 +198,10 @@ def kpis(context: PageContext, metrics: Sequence[MetricInfo], courses_by: str | 
                 href=definition_href(context, metric),
                 rows_href=rows_href(context, metric),
                 note=not_narrowed(t, unknown),
+                limits=limits,
+                outside=outside,
+                limits_note=limits_note,
+                page=page_behind(context, metric) if is_headline else None,
             )
         )
     return found

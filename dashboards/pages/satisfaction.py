@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import polars as pl
@@ -11,12 +11,13 @@ from dash import html
 from dashboards.components import states
 from dashboards.components.chart import as_table, chart_panel, plain_table
 from dashboards.components.section import page_head, section
-from dashboards.components.values import format_value
+from dashboards.components.tabs import tabs
 from dashboards.data import queries
 from dashboards.figures.quadrant import Item, quadrant_figure
 from dashboards.figures.slices import Slice, figure_height, slices_figure
-from dashboards.i18n import EMPTY, Translator
+from dashboards.i18n import Translator
 from dashboards.pages import parts
+from dashboards.pages import satisfaction_panels as panels
 from dashboards.pages.base import Page, PageContext
 from dashboards.state import Span
 
@@ -30,11 +31,36 @@ CARDS = (
     "fcr_said_by_customers",
     "survey_responses",
 )
+INDICATORS = (
+    "awareness",
+    "reputation",
+    "reputation_of_aware",
+    "return_rate",
+    "complaint_rate_of_customers",
+    "selling_power",
+)
 QUADRANT_HEIGHT = 340
 
 
+PATH = "/satisfaction"
+
+
 def render(context: PageContext) -> html.Div:
-    """The page."""
+    """The page with the tab that the address asks for."""
+    t = context.t
+    asked = context.view.of_page("tab")
+    current = asked if asked in TABS else next(iter(TABS))
+    entries = [(key, t(f"satisfaction.tab_{key}"), context.link(PATH, tab=key)) for key in TABS]
+    return html.Div(
+        [
+            page_head(t("page.satisfaction.title"), t("page.satisfaction.lead"), *parts.period_details(context)),
+            tabs(t("page.satisfaction.name"), entries, current),
+            *TABS[current](context),
+        ]
+    )
+
+
+def _trends(context: PageContext) -> list[Any]:
     t = context.t
     raw_and_weighted = (t("satisfaction.raw"), t("satisfaction.weighted"))
     pairs = [
@@ -45,44 +71,67 @@ def render(context: PageContext) -> html.Div:
             ("ces", ("ces", "ces_weighted")),
         )
     ]
-    return html.Div(
-        [
-            page_head(t("page.satisfaction.title"), t("page.satisfaction.lead"), *parts.period_details(context)),
-            section("headline", t("kpi.section"), parts.cards(context, CARDS)),
-            section("courses", t("satisfaction.courses"), parts.panels(*pairs), lead=t("satisfaction.courses_lead")),
-            section(
-                "where",
-                t("satisfaction.where"),
-                parts.panels(
-                    parts.split_panel(context, "csat_top2", "channel"),
-                    parts.split_panel(context, "csat_top2", "customer_kind"),
-                    parts.split_panel(context, "csat_top2", "product_line"),
-                    parts.split_panel(context, "csat_top2", "touch_point"),
-                    parts.split_panel(context, "csat_top2", "org_unit_id"),
-                    parts.split_panel(context, "nps", "org_unit_id"),
-                ),
+    return [
+        section("headline", t("kpi.section"), parts.cards(context, CARDS)),
+        section("courses", t("satisfaction.courses"), parts.panels(*pairs, panels.waves(context, "nps")), lead=t("satisfaction.courses_lead")),
+        section(
+            "where",
+            t("satisfaction.where"),
+            parts.panels(
+                parts.split_panel(context, "csat_top2", "channel"),
+                parts.split_panel(context, "csat_top2", "customer_kind"),
+                parts.split_panel(context, "csat_top2", "product_line"),
+                parts.split_panel(context, "csat_top2", "touch_point"),
+                parts.split_panel(context, "csat_top2", "org_unit_id"),
+                parts.split_panel(context, "nps", "org_unit_id"),
             ),
-            section(
-                "who",
-                t("satisfaction.who"),
-                parts.panels(
-                    *parts.trend_panels(context, ["survey_response_rate"]),
-                    parts.split_panel(context, "survey_response_rate", "channel"),
-                    parts.split_panel(context, "survey_response_rate", "customer_kind"),
-                    parts.split_panel(context, "survey_responses", "weight_state"),
-                ),
-                lead=t("satisfaction.who_lead"),
+        ),
+        section("comments", t("satisfaction.comments"), *panels.comments(context), lead=t("satisfaction.comments_lead")),
+    ]  # fmt: skip
+
+
+def _who(context: PageContext) -> list[Any]:
+    t = context.t
+    return [
+        section(
+            "who",
+            t("satisfaction.who"),
+            parts.panels(
+                *parts.trend_panels(context, ["survey_response_rate"]),
+                parts.split_panel(context, "survey_response_rate", "channel"),
+                parts.split_panel(context, "survey_response_rate", "customer_kind"),
+                parts.split_panel(context, "survey_responses", "weight_state"),
             ),
-            section(
-                "importance",
-                t("satisfaction.importance"),
-                *_importance(context),
-                lead=t("satisfaction.importance_lead"),
-            ),
-            section("drivers", t("satisfaction.drivers"), *_drivers(context), lead=t("satisfaction.drivers_lead")),
-            section("index", t("satisfaction.index"), *_index(context), lead=t("satisfaction.index_lead")),
-        ]
-    )
+            lead=t("satisfaction.who_lead"),
+        ),
+        section("groups", t("satisfaction.groups"), *panels.groups(context), lead=t("satisfaction.groups_lead")),
+        section("silent", t("satisfaction.silent"), *panels.silent(context), lead=t("satisfaction.silent_lead")),
+        section("modes", t("satisfaction.modes"), *panels.modes(context), lead=t("satisfaction.modes_lead")),
+    ]
+
+
+def _quality(context: PageContext) -> list[Any]:
+    t = context.t
+    return [
+        section("indicators", t("satisfaction.indicators"), *panels.indicators(context, INDICATORS), lead=t("satisfaction.indicators_lead")),
+        section("quality", t("satisfaction.quality"), *panels.quality(context), lead=t("satisfaction.quality_lead")),
+    ]  # fmt: skip
+
+
+def _what_matters(context: PageContext) -> list[Any]:
+    t = context.t
+    return [
+        section("importance", t("satisfaction.importance"), *_importance(context), lead=t("satisfaction.importance_lead")),
+        section("drivers", t("satisfaction.drivers"), *_drivers(context), lead=t("satisfaction.drivers_lead")),
+    ]  # fmt: skip
+
+
+def _methods_and_index(context: PageContext) -> list[Any]:
+    t = context.t
+    return [
+        section("methods", t("satisfaction.methods"), *panels.methods(context), lead=t("satisfaction.methods_lead")),
+        section("index", t("satisfaction.index"), *_index(context), lead=t("satisfaction.index_lead")),
+    ]
 
 
 def _importance(context: PageContext) -> list[Any]:
@@ -223,43 +272,16 @@ def _index(context: PageContext) -> list[Any]:
             ),
         )
     ]
-    rows = queries.index_comparison(context.snapshot)
-    if rows:
-        shown.append(html.Div(_comparison(context, rows), className="panel after"))
+    shown.append(html.Div(panels.index_panels(context), className="after"))
     return shown
 
 
-def _comparison(context: PageContext, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
-    t = context.t
-    products = queries.value_labels(context.snapshot, "product_line", t.language)
-    standings = queries.value_labels(context.snapshot, "standing", t.language)
-    cells = []
-    for row in rows:
-        own = format_value(t, row["own_index"], "score")
-        if row["own_low"] is not None and row["own_high"] is not None:
-            own += f" ({t('kpi.interval', low=t.number(row['own_low']), high=t.number(row['own_high']))})"
-        if row["is_small_base"]:
-            own += f" · {t('kpi.small_base')}"
-        cells.append(
-            [
-                products.get(row["product_line"], row["product_line"]),
-                own,
-                f"{row['entity']} · {row['published_period']}",
-                t.number(row["published_value"]),
-                standings.get(row["standing"] or "", row["standing"] or EMPTY),
-            ]
-        )
-    table = plain_table(
-        [
-            parts.heading(t("dimension.product_line")),
-            t("satisfaction.own", period=rows[0]["period"]),
-            t("satisfaction.published"),
-            t("trend.value"),
-            t("satisfaction.standing"),
-        ],
-        cells,
-    )
-    return [html.H3(t("satisfaction.comparison")), html.Div(table, className="table-scroll", tabIndex=0)]
+TABS: dict[str, Callable[[PageContext], list[Any]]] = {
+    "trends": _trends,
+    "who": _who,
+    "quality": _quality,
+    "drivers": _what_matters,
+    "index": _methods_and_index,
+}
 
-
-PAGE = Page(key="satisfaction", path="/satisfaction", render=render)
+PAGE = Page(key="satisfaction", path=PATH, render=render)

@@ -35,6 +35,14 @@ VIEWS = (
     "?period=custom&from=1999-01-01&to=1999-01-31",
 )
 METRICS = {
+    "overview": (
+        "tickets_created",
+        "calls_offered",
+        "service_level",
+        "csat_top2",
+        "complaints",
+        "survey_response_rate",
+    ),
     "satisfaction": ("csat_top2", "nps", "csat_mean", "survey_response_rate"),
     "complaints": (
         "complaint_case_count",
@@ -109,6 +117,13 @@ def test_a_page_shows_the_values_of_the_compiler(store: SnapshotStore, snapshot:
         metric = catalogue(snapshot)[name]
         value = metric_value(snapshot, name, here.filters(here.span))
         assert format_value(here.t, value.value, metric.unit) in words, name
+
+
+@pytest.mark.parametrize("tab", ["who", "quality", "drivers", "index"])
+def test_every_tab_of_satisfaction_draws(store: SnapshotStore, tab: str) -> None:
+    for language in ("en", "zh"):
+        shown = shell.render(store, "/satisfaction", f"?tab={tab}&unit=P-JS", language)
+        assert as_json(shown["content"])["props"].get("role") != "alert", "the page shows its error state"
 
 
 def test_a_metric_is_narrowed_by_what_it_knows_and_says_the_rest(snapshot: Snapshot) -> None:
