@@ -7,12 +7,15 @@ from typing import Any
 
 import dash
 from flask import Flask, Response, has_request_context, request
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from dashboards import shell
 from dashboards.auth import Guard
 from dashboards.data.snapshot import SnapshotStore
 from dashboards.i18n import LANGUAGES, translator
+from dashboards.openid_settings import SignInSettings
 from dashboards.pages import page_at
+from dashboards.report_files import add_report_files
 from dashboards.security import add_security_headers
 from dashboards.state import choose_language, parse_view
 
@@ -80,13 +83,22 @@ def _remember_language(server: Flask) -> None:
         return response
 
 
-def create_app(serving: Path, *, poll_seconds: float = 15.0, secret: str = "") -> dash.Dash:
+def create_app(
+    serving: Path,
+    *,
+    poll_seconds: float = 15.0,
+    secret: str = "",
+    sign_in: SignInSettings | None = None,
+    chromium: str | None = None,
+) -> dash.Dash:
     """The dashboards over the snapshots of one serving folder.
 
     Args:
         serving: folder with `current`, the snapshots and `status.json`. It need not exist yet. The folder above it, the home, holds the accounts.
         poll_seconds: how often an open page looks for a new snapshot.
         secret: what sessions are signed with; empty = a key in the home.
+        sign_in: how readers sign in, and the proxies they come through; None = by local accounts, directly.
+        chromium: program that prints reports as PDF; None = the first found.
     """
     app = _Application(
         __name__,
@@ -102,10 +114,17 @@ def create_app(serving: Path, *, poll_seconds: float = 15.0, secret: str = "") -
             {"name": "referrer", "content": "same-origin"},
         ],
     )
-    guard = Guard(app.server, serving.parent, secret=secret, language=request_language, quiet=shell.asked_by_page)
+    guard = Guard(
+        app.server, serving.parent, secret=secret, sign_in=sign_in, language=request_language, quiet=shell.asked_by_page
+    )
     store = SnapshotStore(serving, viewer=guard.viewer, note=guard.note)
     app.layout = lambda: shell.layout(store, request_language(), poll_seconds)
     shell.register(app, store)
+    add_report_files(app.server, store, request_language, chromium=chromium)
     _remember_language(app.server)
     add_security_headers(app.server, app.csp_hashes())
+    if sign_in is not None and sign_in.proxies:
+        # Only so many proxies are believed; what a reader wrote into the headers stands before theirs and is not looked at.
+        count = sign_in.proxies
+        app.server.wsgi_app = ProxyFix(app.server.wsgi_app, x_for=count, x_proto=count, x_host=count)  # type: ignore[method-assign]
     return app

@@ -27,6 +27,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from orchestration.reporting.commands import app as report_app
 from orchestration.settings import PROJECT_ROOT, Settings, SettingsError, load_settings
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ user_app = typer.Typer(help="Who may sign in to the dashboards.", no_args_is_hel
 app.add_typer(user_app, name="user")
 causes_app = typer.Typer(help="Root causes of complaints.", no_args_is_help=True)
 app.add_typer(causes_app, name="causes")
+app.add_typer(report_app, name="report")
 
 # A pipe has no width of its own; tables in a log should not be folded to that of an old terminal.
 _WIDTH = None if sys.stdout.isatty() else 200
@@ -420,10 +422,16 @@ def serve(
     port: Annotated[int | None, typer.Option(min=1, max=65535, help="Port; default CSATLAS_PORT (8050).")] = None,
 ) -> None:
     """Serve the dashboards of the published snapshot."""
+    from dashboards.openid_settings import OpenIdSettingsError, sign_in_settings
+
     settings = _settings()
     address = f"{host or settings.host}:{port or settings.port}"
     accounts = _accounts(settings)
-    if not accounts.exist():
+    try:
+        sign_in = sign_in_settings(os.environ)
+    except OpenIdSettingsError as error:
+        _fail(str(error), EXIT_USAGE)
+    if sign_in.openid is None and not accounts.exist():
         if (host or settings.host) not in ("127.0.0.1", "localhost", "::1"):
             _fail(
                 f"{host or settings.host} can be reached from elsewhere, and no users are set up. Add one first: csatlas user add NAME --role admin",
@@ -433,7 +441,9 @@ def serve(
     out.print(f"dashboards on http://{address} (Ctrl-C ends them)")
     command = [
         sys.executable, "-m", "gunicorn", "--bind", address, "--workers", str(settings.workers), "--threads", "4",
-        "--no-control-socket", "--access-logfile", "/dev/null", "--timeout", "60", "dashboards.wsgi:make_server()",
+        "--no-control-socket", "--access-logfile", "/dev/null", "--timeout", "60",
+        # Which proxies are believed is said by CSATLAS_TRUSTED_PROXIES alone.
+        "--forwarded-allow-ips", "", "dashboards.wsgi:make_server()",
     ]  # fmt: skip
     os.execve(sys.executable, command, {**os.environ, "CSATLAS_HOME": str(settings.home)})
 

@@ -24,6 +24,33 @@
     },
   };
 
+  /* Print: charts have the width of the screen and do not follow the paper by themselves. */
+  const PAPER = 688; // px: A4 upright less the margins of the style sheet's @page
+
+  const printedWidth = function (panel) {
+    const edges = getComputedStyle(panel);
+    const inside = parseFloat(edges.paddingLeft) + parseFloat(edges.paddingRight) + 2;
+    const row = panel.parentElement;
+    if (!row.classList.contains("charts")) {
+      return PAPER - inside;
+    }
+    const alone = panel === row.lastElementChild && row.children.length % 2 === 1;
+    return (alone ? PAPER : (PAPER - (parseFloat(getComputedStyle(row).columnGap) || 0)) / 2) - inside;
+  };
+  const charts = function () {
+    return window.Plotly ? Array.from(document.querySelectorAll(".panel .js-plotly-plot")) : [];
+  };
+  window.addEventListener("beforeprint", function () {
+    charts().forEach(function (chart) {
+      window.Plotly.relayout(chart, { autosize: false, width: printedWidth(chart.closest(".panel")) });
+    });
+  });
+  window.addEventListener("afterprint", function () {
+    charts().forEach(function (chart) {
+      window.Plotly.relayout(chart, { autosize: true, width: null });
+    });
+  });
+
   /* Files: tables come from the server, which draws the page's table anew; pictures are drawn here. */
   document.addEventListener("click", function (event) {
     const button = event.target.closest ? event.target.closest("button[data-export]") : null;

@@ -98,18 +98,18 @@ def explanation(t: Translator, kpi: Kpi) -> list[str]:
 def _value(t: Translator, kpi: Kpi, small: bool) -> Any:
     if kpi.value is None:
         # A base of zero has no value; a dash and the reason stand in its place.
-        shown: list[Any] = [
-            EMPTY,
-            html.Span(t("rights.hidden" if kpi.is_hidden else "kpi.no_contacts"), className="kpi-empty-reason"),
-        ]
+        reason = t("rights.hidden" if kpi.is_hidden else "kpi.no_contacts")
+        shown: list[Any] = [EMPTY, " ", html.Span(reason, className="kpi-empty-reason")]
+        spoken = f"{EMPTY} {reason}"
     else:
-        shown = [format_value(t, kpi.value, kpi.unit)]
+        spoken = format_value(t, kpi.value, kpi.unit)
+        shown = [spoken]
     return dmc.Tooltip(
         html.Button(
             shown,
             type="button",
             className="kpi-value",
-            **{"aria-label": f"{format_value(t, kpi.value, kpi.unit)}. {t('kpi.explain', name=kpi.name)}"},
+            **{"aria-label": f"{spoken}. {t('kpi.explain', name=kpi.name)}"},
         ),
         label=html.Div([html.P(line) for line in explanation(t, kpi)], className="hover-text"),
         multiline=True,
