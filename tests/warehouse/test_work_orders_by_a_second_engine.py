@@ -185,6 +185,10 @@ class Life:
         return self.ticket.kind in ("repair", "incident")
 
 
+def instant(text: str) -> datetime:
+    return datetime.fromisoformat(text.removesuffix("Z"))
+
+
 def walk(ticket: Ticket) -> Life:
     life = Life(ticket)
     numbered: dict[str, Visit] = {}
@@ -234,8 +238,7 @@ def walk(ticket: Ticket) -> Life:
             life.told.append(event.moment)
         elif event.kind == "appointed":
             begin, end, wished_by = event.value.split("/")
-            window = (datetime.fromisoformat(text.removesuffix("Z")) for text in (begin, end))
-            life.appointments.append(Appointment(event.moment, *window, wished_by, event.detail))
+            life.appointments.append(Appointment(event.moment, instant(begin), instant(end), wished_by, event.detail))
     for number, visit in enumerate(life.visits):
         is_last = number == len(life.visits) - 1
         if visit.result in ("fixed", "not_fixed", "no_access", "cancelled"):

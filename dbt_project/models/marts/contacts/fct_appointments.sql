@@ -129,7 +129,7 @@ judged as (
             when moved_at <= window_until then 'rescheduled'
             when moved_at is not null then 'missed'
             when result = 'cancelled' and finished_at <= window_until then 'cancelled'
-            when finished_at is not null and result is distinct from 'cancelled' then 'unknown'
+            when finished_at is not null and coalesce(result, '') <> 'cancelled' then 'unknown'
             when solved_at <= window_until then 'cancelled'
             when known_until <= window_until then 'not_final'
             else 'missed'
