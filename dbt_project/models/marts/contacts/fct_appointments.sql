@@ -48,7 +48,7 @@ visits_of_appointments as (
         on
             appointments.source = visits.source
             and appointments.ticket_id = visits.ticket_id
-            and (appointments.visit_id = visits.visit_id or (appointments.visit_id is null and visits.there_at >= appointments.promised_at))
+            and (appointments.visit_id = visits.visit_id or (appointments.visit_id is null and appointments.promised_at <= visits.there_at))
     group by appointments.source, appointments.ticket_id, appointments.work_number
 ),
 
