@@ -98,7 +98,7 @@ def invent(dice: random.Random, number: int) -> Ticket:
             value = "A1"
         elif kind == "appointed":
             detail = dice.choice(["", "1", "2"])
-            begin = created + timedelta(seconds=seconds + dice.choice([-7200, 0, 0, 1800, 7200, 50_000]))
+            begin = created + timedelta(seconds=seconds + dice.choice([-7200, 0, 0, 1800, 7200, 7_000_000]))
             end = begin + timedelta(seconds=dice.choice([-60, 0, 1800, 7200, 30_000]))
             value = f"{begin}Z/{end}Z/{dice.choice(['', 'customer', 'company', 'somebody'])}"
         ticket.events.append(Event(created + timedelta(seconds=seconds), kind, value, detail))
