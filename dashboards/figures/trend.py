@@ -410,10 +410,10 @@ def is_target_near(frame: pl.DataFrame, target: float | None) -> bool:
 
 
 def _date_ticks(t: Translator, grain: str, days: list[date]) -> dict[str, object]:
-    """At most five dates or seven months, written in the reader's language by us: both languages then look alike on screen and paper."""
+    """At most four dates or seven months, so that they fit a phone, written in the reader's language by us: both languages then look alike on screen and paper."""
     if not days:
         return {}
-    every = max(1, -(-len(days) // (7 if grain == "month" else 5)))
+    every = max(1, -(-len(days) // (7 if grain == "month" else 4)))
     shown = days[::every]
     if grain in ("month", "quarter"):
         # The year once, under its first month or quarter: twelve months then fit a phone.
@@ -422,7 +422,7 @@ def _date_ticks(t: Translator, grain: str, days: list[date]) -> dict[str, object
             for day in shown
         ]
         text = [
-            f"{name}<br>{t('grain.year_label', year=day.year)}"
+            f"{name}<br>{day.year}"
             if index == 0 or day.year != shown[index - 1].year
             else name
             for index, (name, day) in enumerate(zip(names, shown, strict=True))
