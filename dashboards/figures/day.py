@@ -49,7 +49,7 @@ def day_figure(
             hovertemplate="%{hovertext}<extra></extra>",
             name=plain(line.name),
         )
-    every = max(1, len(half_hours) // 6)
+    every = max(1, len(half_hours) // 5)
     every += every % 2  # whole hours
     figure.update_layout(legend={"traceorder": "normal"})
     figure.update_xaxes(

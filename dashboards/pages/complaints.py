@@ -189,7 +189,7 @@ def _seconds(context: PageContext) -> list[Any]:
         for row in rows
     ]
     columns = [
-        Column("opened", t("complaints.opened"), width=130),
+        Column("opened", t("complaints.opened"), width=145),
         Column("customer", t("customers.customer"), "customer", width=150),
         Column("cause", t("complaints.cause"), width=170),
         Column("unit", t("filter.unit"), width=170),
@@ -264,7 +264,7 @@ def _hot(context: PageContext) -> list[Any]:
         Column("place", t("complaints.place"), width=170),
         Column("product", t("filter.product"), width=120),
         Column("course", t("complaints.course"), class_rules={"cell-bad": "params.data.tone == 'bad'"}, width=120),
-        Column("first", t("complaints.first_alarm"), width=140),
+        Column("first", t("complaints.first_alarm"), width=145),
         Column("days", t("complaints.run_days"), "number", width=100),
         Column("at_first", t("complaints.at_first"), "number", width=150),
         Column("expected", t("complaints.expected"), "number", width=130),
@@ -303,7 +303,7 @@ def _hard(context: PageContext) -> list[Any]:
     columns = [
         Column("record", t("complaints.record"), width=200),
         Column("kind", t("complaints.kind"), width=120),
-        Column("topic", parts.heading(parts.dimension_name(t, "topic")), width=160),
+        Column("topic", parts.heading(parts.dimension_name(t, "topic")), width=190),
         Column("waits", t("complaints.waits_for"), width=190),
         Column("since", t("complaints.waits_since"), width=180),
         Column("waited", t("complaints.waited_days"), "number", width=140),
@@ -443,7 +443,7 @@ def _broken(context: PageContext) -> list[Any]:
         Column("ticket", t("complaints.ticket"), width=170),
         Column("customer", t("customers.customer"), "customer", width=150),
         Column("unit", t("filter.unit"), width=170),
-        Column("basis", t("complaints.basis"), width=190),
+        Column("basis", t("complaints.basis"), width=210),
         Column("made", t("complaints.made"), width=180),
     ]
     return [

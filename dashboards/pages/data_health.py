@@ -372,7 +372,7 @@ def _loads(t: Translator, rows: Rows) -> Any:
         Column("status", t("column.status"), class_rules=_BAD, width=90),
         Column("rows", t("column.rows"), "number"),
         Column("damaged", t("column.damaged"), "number", width=90),
-        Column("loaded_at", t("column.loaded_at"), width=170),
+        Column("loaded_at", t("column.loaded_at"), width=185),
         Column("message", t("column.message"), "long", width=140),
     ]
     return data_grid(t, "grid-loads", columns, shown, label=t("health.loads"), height_rows=12)
@@ -395,8 +395,8 @@ def _runs(t: Translator, rows: Rows) -> Any:
     columns = [
         Column("run", t("column.run"), width=180),
         Column("outcome", t("column.outcome"), class_rules=_BAD),
-        Column("started", t("column.started"), width=170),
-        Column("finished", t("column.finished"), width=170),
+        Column("started", t("column.started"), width=185),
+        Column("finished", t("column.finished"), width=185),
         Column("seconds", t("column.seconds"), "number"),
     ]
     return data_grid(t, "grid-runs", columns, shown, label=t("health.runs"), height_rows=6)

@@ -214,10 +214,10 @@ def _oldest(context: PageContext) -> list[Any]:
     columns = [
         Column("ticket", t("complaints.ticket"), width=170),
         Column("age", t("complaints.age_days"), "number", width=120),
-        Column("created", t("tickets.created_on"), width=130),
+        Column("created", t("tickets.created_on"), width=145),
         Column("status", t("column.status"), width=110),
         Column("kind", parts.heading(parts.dimension_name(t, "ticket_kind")), width=140),
-        Column("topic", parts.heading(parts.dimension_name(t, "topic")), width=160),
+        Column("topic", parts.heading(parts.dimension_name(t, "topic")), width=190),
         Column("priority", parts.heading(parts.dimension_name(t, "priority")), width=110),
         Column("unit", t("filter.unit"), width=170),
         Column("agent", parts.heading(parts.dimension_name(t, "agent_id")), width=110),
