@@ -15,6 +15,7 @@ from dashboards.data.snapshot import SnapshotStore
 from dashboards.i18n import LANGUAGES, translator
 from dashboards.openid_settings import SignInSettings
 from dashboards.pages import page_at
+from dashboards.report_files import add_report_files
 from dashboards.security import add_security_headers
 from dashboards.state import choose_language, parse_view
 
@@ -83,7 +84,12 @@ def _remember_language(server: Flask) -> None:
 
 
 def create_app(
-    serving: Path, *, poll_seconds: float = 15.0, secret: str = "", sign_in: SignInSettings | None = None
+    serving: Path,
+    *,
+    poll_seconds: float = 15.0,
+    secret: str = "",
+    sign_in: SignInSettings | None = None,
+    chromium: str | None = None,
 ) -> dash.Dash:
     """The dashboards over the snapshots of one serving folder.
 
@@ -92,6 +98,7 @@ def create_app(
         poll_seconds: how often an open page looks for a new snapshot.
         secret: what sessions are signed with; empty = a key in the home.
         sign_in: how readers sign in, and the proxies they come through; None = by local accounts, directly.
+        chromium: program that prints reports as PDF; None = the first found.
     """
     app = _Application(
         __name__,
@@ -113,6 +120,7 @@ def create_app(
     store = SnapshotStore(serving, viewer=guard.viewer, note=guard.note)
     app.layout = lambda: shell.layout(store, request_language(), poll_seconds)
     shell.register(app, store)
+    add_report_files(app.server, store, request_language, chromium=chromium)
     _remember_language(app.server)
     add_security_headers(app.server, app.csp_hashes())
     if sign_in is not None and sign_in.proxies:

@@ -33,7 +33,7 @@ DEFAULT_COMPARISON: Final = "previous"
 LISTS: Final = {"unit": "units", "channel": "channels", "product": "products", "kind": "kinds"}
 
 # Parameters that belong to one page; another page of the menu does not take them over.
-OWN: Final = ("tab", "family", "metric", "by", "grain", "who", "part", "cause")
+OWN: Final = ("tab", "family", "metric", "by", "grain", "who", "part", "cause", "queue")
 
 _LONGEST_VALUE = 200
 _MOST_VALUES = 200

@@ -21,7 +21,10 @@ def make_server(serving: str | None = None) -> Flask:
     """The Flask application over a serving folder."""
     folder = Path(serving) if serving else Path(os.environ.get("CSATLAS_HOME") or "var") / "serving"
     server = create_app(
-        folder.expanduser().absolute(), secret=os.environ.get(KEY_VARIABLE, ""), sign_in=sign_in_settings(os.environ)
+        folder.expanduser().absolute(),
+        secret=os.environ.get(KEY_VARIABLE, ""),
+        sign_in=sign_in_settings(os.environ),
+        chromium=os.environ.get("CSATLAS_CHROMIUM") or None,
     ).server
     # Dash registers its scripts during the first request and answers those that come meanwhile with an error: so the first one is ours.
     server.test_client().get("/", environ_overrides={WARM_UP: True})

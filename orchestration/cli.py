@@ -27,6 +27,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from orchestration.reporting.commands import app as report_app
 from orchestration.settings import PROJECT_ROOT, Settings, SettingsError, load_settings
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ user_app = typer.Typer(help="Who may sign in to the dashboards.", no_args_is_hel
 app.add_typer(user_app, name="user")
 causes_app = typer.Typer(help="Root causes of complaints.", no_args_is_help=True)
 app.add_typer(causes_app, name="causes")
+app.add_typer(report_app, name="report")
 
 # A pipe has no width of its own; tables in a log should not be folded to that of an old terminal.
 _WIDTH = None if sys.stdout.isatty() else 200

@@ -7,6 +7,7 @@ import dagster as dg
 from orchestration import warehouse
 from orchestration.defs.job import nightly_job, nightly_schedule
 from orchestration.defs.raw import raw_assets
+from orchestration.defs.reports import report_job, report_schedule
 from orchestration.defs.resources import Home
 from orchestration.defs.serving import snapshot_asset
 from orchestration.defs.warehouse import warehouse_assets
@@ -20,14 +21,15 @@ def build_definitions(settings: Settings) -> dg.Definitions:
     declarations = load_declarations(warehouse.enabled_sources(settings))
     models = warehouse_assets(manifest)
     job = nightly_job()
+    reports = report_job()
     return dg.Definitions(
         assets=[
             raw_assets(declarations),
             models,
             snapshot_asset(sorted(models.keys, key=lambda key: key.to_user_string())),
         ],
-        jobs=[job],
-        schedules=[nightly_schedule(settings, job)],
+        jobs=[job, reports],
+        schedules=[nightly_schedule(settings, job), report_schedule(settings, reports)],
         resources={"home": Home()},
         executor=dg.in_process_executor,
     )

@@ -37,6 +37,14 @@ class Settings:
         memory_limit: memory DuckDB may use, as DuckDB writes it ("4GB").
         schedule: cron expression of the nightly refresh.
         time_zone: the organisation's time zone: the schedule is read in it, and units that name none have their days in it.
+        chromium: program that prints reports as PDF (a name in PATH or a path), or None for the first that is found.
+        report_schedule: cron expression of the delivery of reports by e-mail.
+        smtp_host: mail server that reports are given to, or None.
+        smtp_port: TCP port of the mail server.
+        smtp_security: starttls, tls (from the first byte) or none (a server on this machine only).
+        smtp_user: name to sign in to the mail server with, or None; the password is `smtp_password()`.
+        smtp_from: address that reports come from.
+        smtp_ca: file of certificates to trust instead of the system's, or None.
     """
 
     home: Path
@@ -49,6 +57,14 @@ class Settings:
     memory_limit: str = "6GB"
     schedule: str = "30 2 * * *"
     time_zone: str = "Asia/Shanghai"
+    chromium: str | None = None
+    report_schedule: str = "0 7 * * *"
+    smtp_host: str | None = None
+    smtp_port: int = 587
+    smtp_security: str = "starttls"
+    smtp_user: str | None = None
+    smtp_from: str = ""
+    smtp_ca: str | None = None
 
     @property
     def inbox(self) -> Path:
@@ -142,6 +158,12 @@ def _zone(name: str, text: str) -> str:
         raise SettingsError(f"{name}={text!r} is no time zone; write an IANA name such as Asia/Shanghai.") from None
 
 
+def _security(name: str, text: str) -> str:
+    if text.strip().lower() not in ("starttls", "tls", "none"):
+        raise SettingsError(f"{name}={text!r}; write starttls, tls, or none for a server on this machine.")
+    return text.strip().lower()
+
+
 _PARSERS: dict[str, Callable[[str, str], object]] = {
     "home": _home,
     "sources": _names,
@@ -153,7 +175,20 @@ _PARSERS: dict[str, Callable[[str, str], object]] = {
     "memory_limit": _memory,
     "schedule": _text,
     "time_zone": _zone,
+    "chromium": _text,
+    "report_schedule": _text,
+    "smtp_host": _text,
+    "smtp_port": _at_least(1, 65535),
+    "smtp_security": _security,
+    "smtp_user": _text,
+    "smtp_from": _text,
+    "smtp_ca": _text,
 }
+
+
+def smtp_password(env: Mapping[str, str] | None = None) -> str | None:
+    """Password for the mail server (`CSATLAS_SMTP_PASSWORD`). Not a field of the settings, so that it is in nothing that prints them."""
+    return (os.environ if env is None else env).get("CSATLAS_SMTP_PASSWORD") or None
 
 
 def variable_names() -> list[str]:

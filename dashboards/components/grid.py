@@ -14,6 +14,23 @@ from dashboards.components.download import download_menu, offer
 from dashboards.i18n import Translator
 
 ROW_HEIGHT = 36
+LONGEST_HEAD = 250
+"""Widest that a column becomes for its heading alone; a longer one is wrapped."""
+
+
+def head_width(name: str, with_filter: bool = True) -> int:
+    """Pixels that a heading needs, with the mark of its filter; a Chinese letter is as wide as two.
+
+    >>> head_width("Quarantined") > head_width("Rows") > head_width("Rows", with_filter=False)
+    True
+    """
+
+    def width(letter: str) -> float:
+        if ord(letter) > 0x2E7F:
+            return 14.5
+        return 11.5 if letter in "mwMW%" else 9.4 if letter.isupper() else 4.6 if letter in "iljtfr.,() " else 8.0
+
+    return (62 if with_filter else 52) + round(sum(width(letter) for letter in name))
 
 
 @dataclass(frozen=True)
@@ -27,6 +44,7 @@ class Column:
     width: int | None = None
     pinned: bool = False
     class_rules: Mapping[str, str] | None = None
+    has_filter: bool = True
 
     def definition(self) -> dict[str, Any]:
         definition: dict[str, Any] = {
@@ -46,6 +64,12 @@ class Column:
             definition |= {"cellRenderer": "csatlasCustomer"}
         if self.kind in ("text", "customer"):
             definition |= {"tooltipField": self.field}
+        needed = head_width(self.name, self.has_filter)
+        if needed > LONGEST_HEAD:
+            definition |= {"wrapHeaderText": True, "autoHeaderHeight": True}
+        definition["minWidth"] = max(definition["minWidth"], min(needed, LONGEST_HEAD))
+        if not self.has_filter:
+            definition["filter"] = False
         if self.pinned:
             definition |= {"pinned": "left", "lockPinned": True}
         if self.class_rules:

@@ -9,6 +9,7 @@ import difflib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from dashboards.data.metrics import Filters, Metric, MetricError, MetricValue, catalogue, metric_values
 from dashboards.data.snapshot import Snapshot
@@ -102,3 +103,26 @@ def explain(found: list[Variant], number: str) -> list[Match]:
             difference = variant.value.value - wanted
             matches.append(Match(variant, difference, abs(difference) <= half * (1 + 1e-9)))
     return sorted(matches, key=lambda match: (not match.is_equal, abs(match.difference)))
+
+
+def atlas_families(snapshot: Snapshot, period: str = "last_month") -> list[dict[str, Any]]:
+    """Families with several definitions and how far these lie apart, the furthest (beside the default's value) first.
+
+    Of all units and channels, as the snapshot holds it; definitions in another unit than the default's are not compared.
+
+    Args:
+        period: last_month or all.
+
+    Returns:
+        family, metric (the default), definitions, value (of the default), lowest, highest, spread, first_day, last_day.
+    """
+    return snapshot.rows(
+        "with known as (select a.*, m.unit, d.unit as default_unit, d.name as default_metric from meta.atlas as a"
+        " inner join meta.metrics as m on a.metric = m.name inner join meta.metrics as d on d.family = a.family and d.is_default"
+        " where a.period = ? and a.value is not null)"
+        " select family, default_metric as metric, count(*) as definitions, max(value) filter (where is_default) as value, min(value) as lowest,"
+        " max(value) as highest, max(value) - min(value) as spread, any_value(first_day) as first_day, any_value(last_day) as last_day"
+        " from known where unit = default_unit group by family, default_metric having count(*) > 1"
+        " order by (max(value) - min(value)) / nullif(abs(max(value) filter (where is_default)), 0) desc nulls last, family",
+        [period],
+    )

@@ -377,6 +377,8 @@ class Words:
         if value is None:
             return self._t("customer.unknown")
         row = self._known.get((dimension or "", value))
+        if row is None and value == "unknown":
+            return self._t("customer.unknown")
         return value if row is None else self._t.label(row["label_en"], row["label_zh"], value)
 
 

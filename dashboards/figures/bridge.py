@@ -62,7 +62,9 @@ def bridge_figure(t: Translator, steps: Sequence[Step], unit: str = "currency") 
         )
     )
     figure.update_layout(template=theme.plotly_template(), dragmode=False, showlegend=False)
-    figure.update_xaxes(range=[low, most + room], fixedrange=True, **value_ticks(t, unit, most, low, from_zero=False))
+    figure.update_xaxes(
+        range=[low, most + room], fixedrange=True, **value_ticks(t, unit, most, low, from_zero=False, lying=True)
+    )
     figure.update_yaxes(
         tickvals=places, ticktext=["<br>".join(wrapped(step.label)) for step in steps], autorange="reversed",
         fixedrange=True, showgrid=False,

@@ -161,5 +161,7 @@ def slices_figure(
     if as_bars:
         figure.update_xaxes(rangemode="tozero")
     if known:
-        figure.update_xaxes(**value_ticks(t, unit, max([*highs, *known]), min([*lows, *known]), from_zero=as_bars))
+        figure.update_xaxes(
+            **value_ticks(t, unit, max([*highs, *known]), min([*lows, *known]), from_zero=as_bars, lying=True)
+        )
     return figure

@@ -336,9 +336,9 @@ def _axes(
 
 
 def value_ticks(
-    t: Translator, unit: str | None, top: float, bottom: float = 0.0, *, from_zero: bool = True
+    t: Translator, unit: str | None, top: float, bottom: float = 0.0, *, from_zero: bool = True, lying: bool = False
 ) -> dict[str, object]:
-    """Settings of an axis of values from `bottom` to `top`: its ticks in the unit of the metric."""
+    """Settings of an axis of values from `bottom` to `top`: its ticks in the unit of the metric. On a lying axis durations, which are long words, are fewer."""
     if unit == "share":
         return {"ticksuffix": "%"}
     low = 0.0 if from_zero else min(bottom, top)
@@ -346,7 +346,7 @@ def value_ticks(
         if top <= 0:
             return {"tickvals": [0.0], "ticktext": [format_value(t, 0.0, unit)], "rangemode": "nonnegative"}
         seconds = 60 if unit == "minutes" else 1
-        ticks = [tick / seconds for tick in _duration_ticks(low * seconds, top * seconds)]
+        ticks = [tick / seconds for tick in _duration_ticks(low * seconds, top * seconds, 2.5 if lying else 4.5)]
         return {"tickvals": ticks, "ticktext": [format_value(t, tick, unit) for tick in ticks]}
     if unit in ("count", "currency") and top > 0:
         ticks = _round_ticks(low, top)
@@ -379,11 +379,11 @@ _DURATIONS = (
 )
 
 
-def _duration_ticks(low: float, top: float) -> list[float]:
-    """Round times, in seconds, that cover `low` to `top`, at most six or so."""
+def _duration_ticks(low: float, top: float, most: float) -> list[float]:
+    """Round times, in seconds, that cover `low` to `top`, about `most` steps at most."""
     room = (top - low) or top
-    step: float = next((step for step in _DURATIONS if room / step <= 4.5), _DURATIONS[-1])
-    while room / step > 4.5:
+    step: float = next((step for step in _DURATIONS if room / step <= most), _DURATIONS[-1])
+    while room / step > most:
         step *= 2
     return [step * count for count in range(int(low // step), int(top // step) + 2)]
 
@@ -410,10 +410,10 @@ def is_target_near(frame: pl.DataFrame, target: float | None) -> bool:
 
 
 def _date_ticks(t: Translator, grain: str, days: list[date]) -> dict[str, object]:
-    """At most five dates or seven months, written in the reader's language by us: both languages then look alike on screen and paper."""
+    """At most four dates or seven months, so that they fit a phone, written in the reader's language by us: both languages then look alike on screen and paper."""
     if not days:
         return {}
-    every = max(1, -(-len(days) // (7 if grain == "month" else 5)))
+    every = max(1, -(-len(days) // (7 if grain == "month" else 4)))
     shown = days[::every]
     if grain in ("month", "quarter"):
         # The year once, under its first month or quarter: twelve months then fit a phone.
@@ -422,9 +422,7 @@ def _date_ticks(t: Translator, grain: str, days: list[date]) -> dict[str, object
             for day in shown
         ]
         text = [
-            f"{name}<br>{t('grain.year_label', year=day.year)}"
-            if index == 0 or day.year != shown[index - 1].year
-            else name
+            f"{name}<br>{day.year}" if index == 0 or day.year != shown[index - 1].year else name
             for index, (name, day) in enumerate(zip(names, shown, strict=True))
         ]
     elif grain == "year":

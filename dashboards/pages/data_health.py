@@ -1,8 +1,8 @@
-"""The scheduler's page: freshness, accounting, loaded files, quarantine, tests, runs, and which snapshot is shown."""
+"""The scheduler's page, in five tabs: snapshot and sources, quarantine, files, tests and runs, what is known of each metric's base."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import dash
@@ -12,10 +12,12 @@ from dash.exceptions import PreventUpdate
 from dashboards.components import states
 from dashboards.components.grid import Column, data_grid
 from dashboards.components.section import facts, page_head, section
-from dashboards.data import queries
+from dashboards.components.tabs import tabs
+from dashboards.data import health, queries
 from dashboards.data.queries import Rows
 from dashboards.data.snapshot import NoSnapshot, SnapshotStore
 from dashboards.i18n import EMPTY, Translator, translator
+from dashboards.pages import parts
 from dashboards.pages.base import Page, PageContext
 from dashboards.state import View
 
@@ -23,6 +25,8 @@ REASONS = "quarantine-reasons"
 SAMPLES = "quarantine-samples"
 SAMPLE_ROWS = 50
 FILE_ROWS = 500
+MUCH_UNKNOWN = 0.05
+"""Share of a base of which a dimension is unknown from which on it is marked."""
 _BAD = {
     "cell-bad": "params.data.tone == 'bad'",
     "cell-warn": "params.data.tone == 'warn'",
@@ -30,31 +34,161 @@ _BAD = {
 }
 
 
+PATH = "/data-health"
+FLAG_ROWS = 200
+
+
 def render(context: PageContext) -> html.Div:
-    """The page."""
-    t, snapshot = context.t, context.snapshot
+    """The page with the tab that the address asks for."""
+    t = context.t
+    asked = context.view.of_page("tab")
+    current = asked if asked in TABS else next(iter(TABS))
+    entries = [(key, t(f"health.tab_{key}"), context.link(PATH, tab=key)) for key in TABS]
     return html.Div(
         [
             page_head(t("page.data_health.title"), t("page.data_health.lead")),
-            section("snapshot", t("health.facts"), html.Div(_facts(context), className="panel")),
-            section(
-                "freshness",
-                t("health.freshness"),
-                _freshness(t, queries.freshness(snapshot)),
-                lead=t("health.freshness_lead"),
-            ),
-            section("accounting", t("health.accounting"), *_accounting(context), lead=t("health.accounting_lead")),
-            section("quarantine", t("health.quarantine"), *_quarantine(context), lead=t("health.quarantine_lead")),
-            section("tests", t("health.tests"), *_tests(t, queries.test_results(snapshot))),
-            section(
-                "loads",
-                t("health.loads"),
-                _loads(t, queries.loaded_files(snapshot, limit=FILE_ROWS)),
-                lead=t("health.loads_lead"),
-            ),
-            section("runs", t("health.runs"), _runs(t, queries.runs(snapshot))),
+            tabs(t("page.data_health.name"), entries, current),
+            *TABS[current](context),
         ]
     )
+
+
+def _sources(context: PageContext) -> list[Any]:
+    t, snapshot = context.t, context.snapshot
+    return [
+        section("snapshot", t("health.facts"), html.Div(_facts(context), className="panel")),
+        section(
+            "freshness",
+            t("health.freshness"),
+            _freshness(t, queries.freshness(snapshot)),
+            lead=t("health.freshness_lead"),
+        ),
+        section("accounting", t("health.accounting"), *_accounting(context), lead=t("health.accounting_lead")),
+        section("flags", t("health.flags"), _flags(context), lead=t("health.flags_lead")),
+    ]
+
+
+def _held_back(context: PageContext) -> list[Any]:
+    t = context.t
+    return [section("quarantine", t("health.quarantine"), *_quarantine(context), lead=t("health.quarantine_lead"))]
+
+
+def _files(context: PageContext) -> list[Any]:
+    t, snapshot = context.t, context.snapshot
+    return [
+        section("seen", t("health.seen"), *_seen(context), lead=t("health.seen_lead")),
+        section(
+            "loads",
+            t("health.loads"),
+            _loads(t, queries.loaded_files(snapshot, limit=FILE_ROWS)),
+            lead=t("health.loads_lead"),
+        ),
+    ]
+
+
+def _build(context: PageContext) -> list[Any]:
+    t, snapshot = context.t, context.snapshot
+    return [
+        section("tests", t("health.tests"), *_tests(t, queries.test_results(snapshot))),
+        section("runs", t("health.runs"), _runs(t, queries.runs(snapshot))),
+    ]
+
+
+def _bases(context: PageContext) -> list[Any]:
+    t = context.t
+    rows = health.unknown_shares(context.snapshot)
+    if not rows:
+        return [
+            section(
+                "coverage",
+                t("health.coverage"),
+                states.empty(t, t("health.no_coverage")),
+                lead=t("health.coverage_lead"),
+            )
+        ]
+    labels = {metric.name: metric.label(t) for metric in queries.all_metrics(context.snapshot)}
+    shown = [
+        {
+            "metric": labels.get(row["metric"], row["metric"]),
+            "dimension": t(f"health.by_{row['dimension']}") if t.has(f"health.by_{row['dimension']}") else parts.heading(parts.dimension_name(t, row["dimension"])),
+            "unknown": 100 * (row["unknown_share"] or 0.0),
+            "known_values": row["known_values"],
+            "base": row["base"],
+            "first": t.date(row["first_day"]) if row["first_day"] else EMPTY,
+            "last": t.date(row["last_day"]) if row["last_day"] else EMPTY,
+            "tone": "warn" if (row["unknown_share"] or 0.0) > MUCH_UNKNOWN else "good",
+        }
+        for row in rows
+    ]  # fmt: skip
+    columns = [
+        Column("metric", t("column.metric"), "long", width=240),
+        Column("dimension", t("health.dimension"), width=140),
+        Column("unknown", t("health.unknown_share"), "number", width=140, class_rules=_BAD),
+        Column("known_values", t("health.known_values"), "number", width=130),
+        Column("base", t("health.base"), "number", width=120),
+        Column("first", t("health.first_day"), width=140),
+        Column("last", t("health.last_day"), width=140),
+    ]
+    return [
+        section(
+            "coverage",
+            t("health.coverage"),
+            data_grid(t, "grid-coverage", columns, shown, label=t("health.coverage"), height_rows=16),
+            lead=t("health.coverage_lead"),
+        )
+    ]
+
+
+def _flags(context: PageContext) -> Any:
+    """Rows that are used although something about them is doubtful."""
+    t = context.t
+    rows = health.row_flags(context.snapshot)
+    if not rows:
+        return states.empty(t, t("health.no_flags"))
+    labels = queries.reason_labels(context.snapshot, t.language)
+    shown = [
+        {
+            "source": row["source"],
+            "feed": row["feed"],
+            "flag": reason_words(row["flag"], labels),
+            "rows": row["row_count"],
+        }
+        for row in rows[:FLAG_ROWS]
+    ]
+    columns = [
+        Column("source", t("column.source"), width=110),
+        Column("feed", t("column.feed"), width=170),
+        Column("flag", t("health.flag"), "long", width=300),
+        Column("rows", t("column.rows"), "number", width=110),
+    ]
+    return data_grid(t, "grid-flags", columns, shown, label=t("health.flags"), height_rows=8)
+
+
+def _seen(context: PageContext) -> list[Any]:
+    """Whether every record of every loaded file was seen by some feed."""
+    t = context.t
+    facts_of = health.file_coverage(context.snapshot)
+    if facts_of is None:
+        return [states.empty(t, t("state.empty.no_rows"))]
+    numbers = {name: t.integer(facts_of[name]) for name in ("files", "records", "reference")}
+    if facts_of["missed"]:
+        verdict = _verdict(False, t("health.seen_not", missed=t.integer(facts_of["missed"]), **numbers))
+    else:
+        verdict = _verdict(True, t("health.seen_all", **numbers))
+    rows = facts_of["rows"]
+    if not rows:
+        return [verdict]
+    columns = [
+        Column("source", t("column.source"), width=110),
+        Column("table", t("column.table"), width=200),
+        Column("loaded", t("health.records_loaded"), "number", width=150),
+        Column("seen", t("health.records_seen"), "number", width=150),
+    ]
+    shown = [
+        {"source": row["source"], "table": row["table_name"], "loaded": row["records_loaded"], "seen": row["records_seen"]}
+        for row in rows
+    ]  # fmt: skip
+    return [verdict, data_grid(t, "grid-seen", columns, shown, label=t("health.seen"), height_rows=6)]
 
 
 def _facts(context: PageContext) -> Any:
@@ -116,14 +250,14 @@ def _accounting(context: PageContext) -> list[Any]:
         for row in rows
     ]
     columns = [
-        Column("source", t("column.source")),
+        Column("source", t("column.source"), width=100),
         Column("feed", t("column.feed"), width=150),
         Column("received", t("column.received"), "number"),
         Column("used", t("column.used"), "number"),
         Column("superseded", t("column.superseded"), "number"),
         Column("quarantined", t("column.quarantined"), "number"),
-        Column("share", t("column.share")),
-        Column("balanced", t("column.balanced"), class_rules=_BAD, width=90),
+        Column("share", t("column.share"), width=110, has_filter=False),
+        Column("balanced", t("column.balanced"), class_rules=_BAD, width=90, has_filter=False),
     ]
     return [verdict, data_grid(t, "grid-accounting", columns, shown, label=t("health.accounting"), height_rows=12)]
 
@@ -238,7 +372,7 @@ def _loads(t: Translator, rows: Rows) -> Any:
         Column("status", t("column.status"), class_rules=_BAD, width=90),
         Column("rows", t("column.rows"), "number"),
         Column("damaged", t("column.damaged"), "number", width=90),
-        Column("loaded_at", t("column.loaded_at"), width=170),
+        Column("loaded_at", t("column.loaded_at"), width=185),
         Column("message", t("column.message"), "long", width=140),
     ]
     return data_grid(t, "grid-loads", columns, shown, label=t("health.loads"), height_rows=12)
@@ -261,8 +395,8 @@ def _runs(t: Translator, rows: Rows) -> Any:
     columns = [
         Column("run", t("column.run"), width=180),
         Column("outcome", t("column.outcome"), class_rules=_BAD),
-        Column("started", t("column.started"), width=170),
-        Column("finished", t("column.finished"), width=170),
+        Column("started", t("column.started"), width=185),
+        Column("finished", t("column.finished"), width=185),
         Column("seconds", t("column.seconds"), "number"),
     ]
     return data_grid(t, "grid-runs", columns, shown, label=t("health.runs"), height_rows=6)
@@ -303,4 +437,12 @@ def register(app: dash.Dash, store: SnapshotStore) -> None:
         return samples(PageContext(snapshot, View(), translator(language)), selected[0])
 
 
-PAGE = Page(key="data_health", path="/data-health", render=render, uses_filters=False, register=register)
+TABS: dict[str, Callable[[PageContext], list[Any]]] = {
+    "sources": _sources,
+    "quarantine": _held_back,
+    "files": _files,
+    "build": _build,
+    "coverage": _bases,
+}
+
+PAGE = Page(key="data_health", path=PATH, render=render, uses_filters=False, register=register)

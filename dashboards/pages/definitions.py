@@ -7,6 +7,7 @@ from typing import Any
 
 import dash
 import dash_mantine_components as dmc
+import polars as pl
 from dash import Input, Output, Patch, State, dcc, html
 from dash.exceptions import PreventUpdate
 
@@ -14,11 +15,13 @@ from dashboards.components import states
 from dashboards.components.chart import as_table, chart_panel, plain_table
 from dashboards.components.grid import Column, data_grid
 from dashboards.components.section import facts, page_head, section
+from dashboards.components.tabs import tabs
 from dashboards.components.values import format_value
 from dashboards.data import atlas, queries
 from dashboards.data.atlas import Variant
 from dashboards.data.queries import MetricInfo
 from dashboards.data.snapshot import NoSnapshot, SnapshotStore
+from dashboards.figures.ranges import Range, ranges_figure, ranges_height
 from dashboards.figures.slices import Slice, figure_height, slices_figure
 from dashboards.i18n import EMPTY, Translator, translator
 from dashboards.pages import parts
@@ -28,6 +31,9 @@ from dashboards.state import parse_view
 CATALOGUE = "definitions-catalogue"
 SEARCH = "definitions-search"
 DETAIL = "definitions-detail"
+ATLAS = "definitions-atlas"
+MOST_FAMILIES = 24
+"""Families that the picture of the atlas shows."""
 DEFAULT_FAMILY = "service_level"
 
 
@@ -44,28 +50,104 @@ def render(context: PageContext) -> html.Div:
         )
     families = {metric.family for metric in metrics}
     asked = context.view.of_page("family", DEFAULT_FAMILY if DEFAULT_FAMILY in families else metrics[0].family)
+    current = "atlas" if context.view.of_page("tab") == "atlas" else "catalogue"
+    entries = [
+        (key, t(f"definitions.tab_{key}"), context.link("/definitions", tab=key)) for key in ("catalogue", "atlas")
+    ]
+    top = _catalogue_section(context, metrics, len(families)) if current == "catalogue" else _atlas(context, metrics)
     return html.Div(
         [
             page_head(t("page.definitions.title"), t("page.definitions.lead"), *parts.period_details(context)),
-            section(
-                "catalogue",
-                t("definitions.catalogue"),
-                dmc.TextInput(
-                    id=SEARCH,
-                    label=t("definitions.search"),
-                    placeholder=t("definitions.search_placeholder"),
-                    debounce=200,
-                    value="",
-                    className="filter search",
-                    size="sm",
-                ),
-                _catalogue(t, metrics),
-                lead=t(
-                    "definitions.catalogue_lead", metrics=t.integer(len(metrics)), families=t.integer(len(families))
-                ),
-            ),
+            tabs(t("page.definitions.name"), entries, current),
+            top,
             html.Div(detail(context, asked), id=DETAIL, **{"aria-live": "polite"}),
         ]
+    )  # fmt: skip
+
+
+def _catalogue_section(context: PageContext, metrics: Sequence[MetricInfo], families: int) -> html.Section:
+    t = context.t
+    return section(
+        "catalogue",
+        t("definitions.catalogue"),
+        dmc.TextInput(
+            id=SEARCH,
+            label=t("definitions.search"),
+            placeholder=t("definitions.search_placeholder"),
+            debounce=200,
+            value="",
+            className="filter search",
+            size="sm",
+        ),
+        _catalogue(t, metrics),
+        lead=t("definitions.catalogue_lead", metrics=t.integer(len(metrics)), families=t.integer(families)),
+    )
+
+
+def _atlas(context: PageContext, metrics: Sequence[MetricInfo]) -> html.Section:
+    """How far the definitions of each family lie apart over the last whole month."""
+    t = context.t
+    rows = atlas.atlas_families(context.snapshot)
+    if not rows:
+        return section(
+            "atlas",
+            t("definitions.atlas"),
+            states.empty(t, t("definitions.no_atlas")),
+            lead=t("definitions.atlas_lead"),
+        )
+    infos = {metric.name: metric for metric in metrics}
+    drawn: list[Range] = []
+    shown: list[dict[str, Any]] = []
+    for row in rows:
+        metric = infos[row["metric"]]
+        low, high, value = (format_value(t, row[name], metric.unit) for name in ("lowest", "highest", "value"))
+        if metric.unit == "share" and row["value"] is not None and len(drawn) < MOST_FAMILIES:
+            hover = "<br>".join(
+                [
+                    f"<b>{metric.label(t)}</b>",
+                    f"{t('definitions.default')}: {value}",
+                    f"{t('definitions.from_to')}: {t('kpi.interval', low=low, high=high)}",
+                    f"{t('definitions.how_many')}: {t.integer(row['definitions'])}",
+                ]
+            )
+            drawn.append(Range(metric.label(t), row["lowest"], row["highest"], row["value"], hover))
+        shown.append(
+            {
+                "family": metric.family,
+                "label": metric.label(t),
+                "definitions": row["definitions"],
+                "value": value,
+                "lowest": low,
+                "highest": high,
+                "apart": 100 * row["spread"] / abs(row["value"]) if row["value"] else None,
+            }
+        )
+    columns = [
+        Column("label", t("column.metric"), "long", width=240),
+        Column("definitions", t("definitions.how_many"), "number", width=120),
+        Column("value", t("definitions.default_value"), width=140),
+        Column("lowest", t("definitions.lowest"), width=120),
+        Column("highest", t("definitions.highest"), width=120),
+        Column("apart", t("definitions.apart"), "number", width=180),
+    ]
+    title = t("definitions.atlas_chart")
+    days = t.period(rows[0]["first_day"], rows[0]["last_day"]) if rows[0]["first_day"] else ""
+    found: list[Any] = []
+    if drawn:
+        found.append(
+            chart_panel(
+                t, "atlas-chart", title, ranges_figure(drawn, t("definitions.share_axis"), share=True, longest=34), label=title, height=ranges_height(drawn),
+                note=days, below=[html.P(t("definitions.atlas_note"), className="remark")], data=pl.DataFrame(rows, infer_schema_length=None),
+            )
+        )  # fmt: skip
+    grid = data_grid(t, ATLAS, columns, shown, label=t("definitions.atlas"), height_rows=10, selectable=True)
+    return section(
+        "atlas",
+        t("definitions.atlas"),
+        *found,
+        html.Div(grid, className="list-after"),
+        html.P(t("definitions.pick_family"), className="lead"),
+        lead=t("definitions.atlas_lead"),
     )
 
 
@@ -279,6 +361,15 @@ def register(app: dash.Dash, store: SnapshotStore) -> None:
         changed["quickFilterText"] = (text or "")[:100]
         return changed
 
+    def shown_family(selected: Sequence[dict[str, Any]] | None, search: str | None, language: str) -> list[Any]:
+        if not selected:
+            raise PreventUpdate
+        try:
+            snapshot = store.current()
+        except NoSnapshot:
+            raise PreventUpdate from None
+        return detail(PageContext(snapshot, parse_view(search), translator(language)), str(selected[0]["family"]))
+
     @app.callback(
         Output(DETAIL, "children"),
         Input(CATALOGUE, "selectedRows"),
@@ -287,13 +378,17 @@ def register(app: dash.Dash, store: SnapshotStore) -> None:
         prevent_initial_call=True,
     )
     def show(selected: Sequence[dict[str, Any]] | None, search: str | None, language: str) -> list[Any]:
-        if not selected:
-            raise PreventUpdate
-        try:
-            snapshot = store.current()
-        except NoSnapshot:
-            raise PreventUpdate from None
-        return detail(PageContext(snapshot, parse_view(search), translator(language)), str(selected[0]["family"]))
+        return shown_family(selected, search, language)
+
+    @app.callback(
+        Output(DETAIL, "children", allow_duplicate=True),
+        Input(ATLAS, "selectedRows"),
+        State("url", "search"),
+        State("language", "data"),
+        prevent_initial_call=True,
+    )
+    def show_of_atlas(selected: Sequence[dict[str, Any]] | None, search: str | None, language: str) -> list[Any]:
+        return shown_family(selected, search, language)
 
 
 PAGE = Page(key="definitions", path="/definitions", render=render, register=register)

@@ -88,6 +88,8 @@ def value_name(t: Translator, labels: Mapping[str, str], value: str | None) -> s
     """A value of a dimension in the reader's language; a code that nobody has put into words is shown with spaces."""
     if value is None:
         return t("part.no_value")
+    if value == "unknown" and value not in labels:
+        return t("customer.unknown")
     return labels.get(value, value if labels else value.replace("_", " "))
 
 

@@ -4,6 +4,7 @@ with days as (
         source,
         org_unit_id,
         channel,
+        touch_point,
         product_line,
         customer_kind,
         ticket_kind,
@@ -18,7 +19,9 @@ with days as (
 replayed as (
     select
         *,
-        sum(change) over (partition by source, org_unit_id, channel, product_line, customer_kind, ticket_kind, priority order by backlog_on rows unbounded preceding) as expected
+        sum(change) over (
+            partition by source, org_unit_id, channel, touch_point, product_line, customer_kind, ticket_kind, priority order by backlog_on rows unbounded preceding
+        ) as expected
     from days
 ),
 

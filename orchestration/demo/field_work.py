@@ -1,4 +1,4 @@
-"""Work on tickets beyond the desk: visits in the field, other departments that are asked, and the word to the customer.
+"""Work on tickets beyond the desk: visits in the field with their appointments, other departments, and the word to the customer.
 
 Belongs here: what happens to a ticket between its first reply and its solution, and what is true of it. Does not belong
 here: how the help desk writes it (`helpdesk.py`), and why a ticket exists (`world.py`).
@@ -41,6 +41,13 @@ VALUES = [f"visit_{number + 1}_{stage}" for number in range(MOST_VISITS) for sta
     "answered",
 ]
 """Values of those fields; an event carries a position in this list."""
+APPOINTMENT = "custom_appointment"
+"""The field that holds the promised window; a value names the visit, the window and who wished it to be moved."""
+APPOINTMENT_STATES = ["kept", "early", "late", "missed", "rescheduled", "cancelled"]
+KEPT, EARLY, LATE, WAS_MISSED, RESCHEDULED, WAS_CANCELLED = range(6)
+NOBODY, CUSTOMER, COMPANY = range(3)
+WISHED_BY = ["", "customer", "company"]
+WINDOW, SLOT = 7200, 900
 TRUE, ASKED, ANSWERED = range(len(VALUES) - 3, len(VALUES))
 VISIT, TOLD, DEPARTMENT = 0, 1, 2
 NEVER = np.iinfo(np.int64).max
@@ -53,12 +60,14 @@ class FieldWork:
     Attributes:
         events: (rows of tickets, UTC seconds, position in `FIELDS`, position in `VALUES`, user, order among events of one instant).
         visits, asks: what is true, one row a visit and a department asked; times that never come are `NEVER`.
+        appointments: what is true, one row a promise: which visit, who wished it, who promised it, and how it ends.
         assets: columns of the ticket: number, kind and fault code, null where nobody wrote them down.
     """
 
     events: list[tuple[np.ndarray, ...]] = field(default_factory=list)
     visits: Table = field(default_factory=dict)
     asks: Table = field(default_factory=dict)
+    appointments: Table = field(default_factory=dict)
     assets: dict[str, pl.Series] = field(default_factory=dict)
 
 
@@ -97,6 +106,7 @@ def work_on(
     work = FieldWork(assets=assets(rng, base))
     mended = _visits(rng, work, base, ordinary, reply, solve, reopened, back, solved_again, agent)
     _departments(rng, work, base, ordinary, reply, solve, agent)
+    work.appointments = appoint(plan.rng("appointments", number), work.visits, base, agent)
     n = size(base)
     final = np.where(mended > 0, mended, np.where(reopened, solved_again, solve))
     told = (
@@ -203,7 +213,66 @@ def _one_visit(
         "outcome": outcome[rows],
         "truly": (truly & (outcome == FIXED))[rows],
         "crooked": crooked[rows],
+        "begin": begin[rows],
     }
+
+
+def appoint(rng: np.random.Generator, visits: Table, base: Table, agent: np.ndarray) -> Table:
+    """Windows of two hours, promised before the dispatch of most visits, some of them moved once; at a bad place fewer are kept.
+
+    Args:
+        visits: as `FieldWork.visits`; `row` names the ticket in `base` and `agent`, all times are UTC seconds.
+
+    Returns:
+        One row a promise: ticket, number (of the visit), promised, from, until, wished (who wished a time that replaces
+        another), state (how it ends when all is known), user (who promised it).
+    """
+    n = size(visits)
+    row, bad = visits["row"], base["bad"][visits["row"]]
+    arrived = np.where(visits["arrived"] < NEVER, visits["arrived"], 0)
+    going = np.minimum(visits["dispatched"], np.where(arrived > 0, arrived, NEVER))
+    room = np.maximum(going - 1 - visits["begin"], 0)
+    u = rng.random((6, n))
+    state = np.where(u[0] < 0.06, EARLY, np.where(u[0] < np.where(bad, 0.42, 0.18), LATE, KEPT))
+    first = visits["begin"] + (room * (0.1 + 0.3 * u[1])).astype(np.int64)
+    moved = (u[2] < np.where(bad, 0.22, 0.12)) & (room > 1800)
+    promised = np.where(moved, visits["begin"] + (room * (0.55 + 0.4 * u[3])).astype(np.int64), first)
+    steps = rng.integers(0, 8, n)
+    kept_from = arrived // SLOT * SLOT - steps * SLOT
+    late_until = (arrived - 1) // SLOT * SLOT - steps * SLOT
+    # Nobody promises a window that is over.
+    state = np.where((state == LATE) & (late_until - 1800 < promised), KEPT, state)
+    begin = np.select(
+        [state == EARLY, state == LATE],
+        [arrived // SLOT * SLOT + (1 + steps % 3) * SLOT, late_until - WINDOW],
+        kept_from,
+    )
+    after = np.where(visits["outcome"] == CANCELLED, visits["finished"], visits["dispatched"])
+    alone = arrived == 0
+    state = np.where(alone, np.where(visits["outcome"] == CANCELLED, WAS_CANCELLED, WAS_MISSED), state)
+    begin = np.where(alone, (after // SLOT + 1 + steps % 4) * SLOT, begin)
+    has = u[4] < 0.88
+    wished = np.where(u[5] < 0.6, CUSTOMER, COMPANY)
+    old_begin = (promised // SLOT + 4 + steps * 4) * SLOT
+    parts: list[Table] = []
+    for which, at, start, ends, by in (
+        (has & moved, first, old_begin, np.full(n, RESCHEDULED), np.zeros(n, dtype=np.int64)),
+        (has, promised, begin, state, np.where(moved, wished, NOBODY)),
+    ):
+        rows = np.flatnonzero(which)
+        parts.append(
+            {
+                "ticket": visits["ticket"][rows],
+                "number": visits["number"][rows],
+                "promised": at[rows],
+                "from": start[rows],
+                "until": start[rows] + WINDOW,
+                "wished": by[rows],
+                "state": ends[rows],
+                "user": agent[row[rows]],
+            }
+        )
+    return stack(parts)
 
 
 def _departments(

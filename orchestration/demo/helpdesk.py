@@ -298,6 +298,7 @@ class HelpDesk:
                 "_day": day,
             }
         )
+        history = pl.concat([history, self._appointments(work.appointments)])
         # The state at the end of each day on which something happened is what that night's export says.
         steps = pl.DataFrame({"row": rows, "t": at, "day": day, "what": what, "value": value}).with_columns(
             *[
@@ -380,6 +381,27 @@ class HelpDesk:
             customers, number, seen_cust, seen_channel, seen_mark, seen_t
         )
         return result
+
+    def _appointments(self, promises: Table) -> pl.DataFrame:
+        """Changes of the field that holds the promised window, as rows of the history."""
+        frame = pl.DataFrame(
+            {
+                "visit": promises["number"],
+                "from": stamps(promises["from"]),
+                "until": stamps(promises["until"]),
+                "wished": pick(["", "_customer", "_company"], promises["wished"]),
+            }
+        )
+        return pl.DataFrame(
+            {
+                "ticket_id": pl.Series(promises["ticket"]).cast(pl.String),
+                "field_name": pl.repeat(field_work.APPOINTMENT, size(promises), eager=True),
+                "updated": stamps(promises["promised"]),
+                "user_id": pl.Series(promises["user"]).cast(pl.String),
+                "value": frame.select(pl.format("visit_{}_{}/{}{}", "visit", "from", "until", "wished")).to_series(),
+                "_day": ((promises["promised"] - self.plan.epoch) // DAY).astype(np.int32),
+            }
+        )
 
     def _awake(self, rng: np.random.Generator, t: np.ndarray) -> np.ndarray:
         """The same instant, or the next morning when it falls into the night."""

@@ -64,6 +64,7 @@ class Truth:
         self._marked: list[Table] = []
         self._visits: list[Table] = []
         self._asks: list[Table] = []
+        self._appointments: list[Table] = []
         self._active: list[int] = []
         self._answered: list[tuple[int, int, int]] = []
 
@@ -110,6 +111,7 @@ class Truth:
         self._met.append(take(met, np.flatnonzero(met["t"] < stop)))
         self._visits.append(take(work.visits, np.flatnonzero(work.visits["first"] < stop)))
         self._asks.append(take(work.asks, np.flatnonzero(work.asks["asked"] < stop)))
+        self._appointments.append(take(work.appointments, np.flatnonzero(work.appointments["promised"] < stop)))
         self._active.append(month.active_customers)
         del tickets, handled
 
@@ -310,6 +312,20 @@ class Truth:
             }
         )
 
+    def _promised_windows(self, table: Table) -> pl.DataFrame:
+        """Each appointment promised, with how it ends when all is known."""
+        return pl.DataFrame(
+            {
+                "ticket_id": pl.Series(table["ticket"]).cast(pl.String),
+                "visit_number": table["number"].astype(np.int16),
+                "promised_at": self._stamp(table["promised"]),
+                "window_from": self._stamp(table["from"]),
+                "window_until": self._stamp(table["until"]),
+                "wished_by": pick(field_work.WISHED_BY, table["wished"]),
+                "state": pick(field_work.APPOINTMENT_STATES, table["state"]),
+            }
+        )
+
     def _delivered(self, seconds: np.ndarray) -> pl.Series:
         """Instants; null where they lie after the last delivery."""
         known = seconds < self.plan.epoch + (self.until + 1) * DAY
@@ -367,6 +383,7 @@ class Truth:
             "marked_calls": self._marked_calls(),
             "visits": self._field_visits(stack(self._visits)),
             "department_asks": self._department_asks(stack(self._asks)),
+            "appointments": self._promised_windows(stack(self._appointments)),
             **self.further_tables,
         }
         for name, frame in tables.items():
@@ -475,6 +492,7 @@ class Truth:
                 .filter((pl.col("visit_number") == 1) & pl.col("truly_fixed") & pl.col("finished_at").is_not_null())
                 .height,
                 "department_asks": tables["department_asks"].height,
+                "appointments": tables["appointments"].height,
                 "slow_department": field_work.DEPARTMENTS[field_work.SLOW_DEPARTMENT],
                 "slow_factor": field_work.SLOW_FACTOR,
             },

@@ -661,3 +661,68 @@ def typical_day(staffed: pl.DataFrame) -> pl.DataFrame:
         )
         .sort("half_hour")
     )
+
+
+MODEL_VERSION = "staffing-1"
+
+
+def staffing_by_day_type(half_hours: pl.DataFrame) -> pl.DataFrame:
+    """What `typical_day` says of each queue, on working days and on days off.
+
+    Handle time and patience are those of the queue over all its days, as in `staff_queue`.
+
+    In: rows of `ftr_queue_half_hours`: `queue`, `day_type`, the columns of `staff_queue`, and what the queue is staffed for: `service_level`, `within_seconds`,
+    `definition`, `model`, `shrinkage`; `first_on`, `as_of`.
+
+    Out: one row per `queue`, `day_type`, `half_hour`, in this order, with the columns of `typical_day`, those of the target, `handle_seconds` (null = unknown),
+    `patience_seconds` (null = nobody gave up), `first_on`, `model_version`, `as_of`.
+
+    ValueError as in `staff_queue`.
+    """
+    found = []
+    goals = ("service_level", "within_seconds", "definition", "model", "shrinkage")
+    for (queue,), rows in half_hours.sort("queue", "half_hour_at").group_by("queue", maintain_order=True):
+        goal = rows.row(0, named=True)
+        staffed = staff_queue(
+            rows,
+            str(queue),
+            service_level=goal["service_level"],
+            target_seconds=goal["within_seconds"],
+            shrinkage=goal["shrinkage"],
+            definition=goal["definition"],
+            model=goal["model"],
+        )
+        totals = rows.select(pl.col("handled", "handling_seconds", "waited_seconds", "abandoned").sum()).row(
+            0, named=True
+        )
+        handle = totals["handling_seconds"] / totals["handled"] if totals["handled"] else None
+        patience = totals["waited_seconds"] / totals["abandoned"] if totals["abandoned"] else None
+        for kind in ("working_day", "day_off"):
+            of_kind = staffed.filter(rows["day_type"] == kind)
+            if of_kind.height:
+                found.append(
+                    typical_day(of_kind).select(
+                        pl.lit(queue, dtype=pl.String).alias("queue"),
+                        pl.lit(kind).alias("day_type"),
+                        "half_hour",
+                        pl.col("days").cast(pl.Int64),
+                        pl.col("calls", "rostered_agents", "required_agents", "short_share", "measured_service_level")
+                        .cast(pl.Float64)
+                        .round(9),
+                        *(pl.lit(goal[name]).alias(name) for name in goals),
+                        pl.lit(handle, dtype=pl.Float64).round(9).alias("handle_seconds"),
+                        pl.lit(patience, dtype=pl.Float64).round(9).alias("patience_seconds"),
+                        pl.lit(goal["first_on"], dtype=pl.Date).alias("first_on"),
+                        pl.lit(MODEL_VERSION).alias("model_version"),
+                        pl.lit(goal["as_of"], dtype=pl.Date).alias("as_of"),
+                    )
+                )
+    return pl.concat(found) if found else pl.DataFrame(schema=_BY_DAY_TYPE)
+
+
+_BY_DAY_TYPE = {
+    "queue": pl.String, "day_type": pl.String, "half_hour": pl.String, "days": pl.Int64, "calls": pl.Float64, "rostered_agents": pl.Float64,
+    "required_agents": pl.Float64, "short_share": pl.Float64, "measured_service_level": pl.Float64, "service_level": pl.Float64,
+    "within_seconds": pl.Float64, "definition": pl.String, "model": pl.String, "shrinkage": pl.Float64, "handle_seconds": pl.Float64,
+    "patience_seconds": pl.Float64, "first_on": pl.Date, "model_version": pl.String, "as_of": pl.Date,
+}  # fmt: skip

@@ -314,6 +314,10 @@ def _addresses() -> list[str]:
         "/customers": ("loyalty", "churn", "tiers", "money"),
         "/causes": ("costs", "cause", "found", "improvement"),
         "/satisfaction": ("trends", "who", "quality", "drivers", "index"),
+        "/complaints": ("back", "issues", "promises"),
+        "/contact-centre": ("menu", "staffing", "agents", "quality"),
+        "/tickets": ("promises", "backlog", "repairs"),
+        "/definitions": ("atlas",),
     }
     return [page.path for page in PAGES] + [f"{path}?tab={tab}" for path, tabs in own.items() for tab in tabs] + [
         "/explore?metric=tickets_created&by=org_unit_id&grain=month", "/?unit=P-SC", "/definitions?family=tickets_created",

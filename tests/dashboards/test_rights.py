@@ -62,13 +62,15 @@ def _arguments(name: str, function: Any, customer: str) -> list[dict[str, Any]]:
         "filters": PERIOD, "grain": "week", "by": ["org_unit_id"], "family": "csat_top2", "language": "en", "dimension": "org_unit_id",
         "limit": 50, "source": "crm", "feed": "customers", "reason": "name:missing", "key": customer, "wanted": customer, "queue": "general",
         "start": START, "end": END, "within_seconds": 20.0, "time_zone": "Asia/Shanghai", "t": translator("en"), "sql": "select 1",
-        "codes": ["us.billing"], "code": "us.billing", "most": 12, "part": "value", "scheme": "pyramid",
+        "units": [PROVINCE], "unit": CITY, "month": date(END.year, END.month - 1, 1), "week": START + timedelta(days=7 - START.weekday()),
+        "until": END, "codes": ["us.billing"], "code": "us.billing", "most": 12, "part": "value", "scheme": "pyramid",
         "before": Filters(start=START - timedelta(days=90), end=START - timedelta(days=1)),
     }  # fmt: skip
     special: dict[str, dict[str, Any]] = {
         "queries.metric_week": {"name": "calls_offered", "by": "channel"}, "metrics.weekday_frame": {"by": "org_unit_id"},
         "queues.queue_waits": {"by": "org_unit_id", "source": None}, "atlas.variants": {"family": "csat_top2"},
         "causes.find_cause": {"wanted": "us.billing"}, "causes.over_representation": {"by": "channel"},
+        "contact_centre.agent_places": {"name": "transfer_rate"},
     }  # fmt: skip
     given: dict[str, Any] = {}
     for parameter in inspect.signature(function).parameters.values():

@@ -19,6 +19,10 @@ TABS = {
     "/satisfaction": ("who", "quality", "drivers", "index"),
     "/customers": ("churn", "tiers", "money"),
     "/causes": ("cause", "found", "improvement"),
+    "/complaints": ("back", "promises"),
+    "/contact-centre": ("menu", "staffing", "agents", "quality"),
+    "/tickets": ("backlog", "repairs"),
+    "/data-health": ("quarantine", "build"),
 }
 ADDRESSES = [
     *(f"{path}?tab={tab}" for path, tabs in TABS.items() for tab in tabs),

@@ -28,6 +28,7 @@ PAGES = {
     "/tickets": ("Tickets", "工单"),
     "/customer": ("Customer", "客户档案"),
     "/explore": ("Explore", "自由分析"),
+    "/reports": ("Reports", "报告"),
     "/definitions": ("Definitions", "指标定义"),
     "/data-health": ("Data health", "数据健康"),
 }

@@ -164,7 +164,7 @@ def test_they_agree_over_a_slice_of_time(snapshot: Snapshot, oracle: Oracle) -> 
 
 
 @pytest.mark.parametrize("grain", ["day", "week", "month", "quarter", "year"])
-@pytest.mark.parametrize("by", [(), ("org_unit_id",), ("age_bucket", "business_age_bucket")])
+@pytest.mark.parametrize("by", [(), ("org_unit_id",), ("touch_point",), ("age_bucket", "business_age_bucket")])
 def test_they_agree_on_the_stock_of_every_period(
     snapshot: Snapshot, oracle: Oracle, by: tuple[str, ...], grain: str
 ) -> None:
@@ -173,6 +173,21 @@ def test_they_agree_on_the_stock_of_every_period(
     mine = ours(snapshot, [metric.name], by, grain)
     assert_equal(metric, mine[metric.name], theirs[metric.name])
     assert sum(mine[metric.name].values()) > 0  # type: ignore[arg-type]
+
+
+def test_they_agree_on_departments_and_touch_points(snapshot: Snapshot, oracle: Oracle) -> None:
+    metrics = catalogue(snapshot)
+    asked = {
+        "fct_department_waits": ["department_turnaround_median", "department_turnaround_mean", "department_waits_open"],
+        "fct_work_orders": ["time_to_finish_median", "first_time_fix_rate"],
+        "fct_half_hours": ["queue_entries", "service_level_by_queue_entry"],
+    }
+    for model, names in asked.items():
+        by = ("department", "touch_point") if model == "fct_department_waits" else ("touch_point",)
+        theirs = oracle.ask(names, [f"{model}_row__{name}" for name in by])
+        for name, values in ours(snapshot, names, by, None).items():
+            assert_equal(metrics[name], values, theirs[name])
+            assert values
 
 
 @pytest.mark.parametrize("grain", [None, "month"])

@@ -75,6 +75,31 @@ def test_first_time_fix_is_what_is_true_but_for_new_faults(
     assert wrong.filter(~pl.col("has_new_fault")).height == 0
 
 
+def test_appointments_end_as_is_true(
+    marts: duckdb.DuckDBPyConnection, demo_home: Path, truth: dict[str, object]
+) -> None:
+    """Each promise that was delivered, with its window; what became of it, where that was delivered too."""
+    promises = pl.read_parquet(demo_home / "demo" / "truth" / "appointments.parquet").sort("ticket_id", "promised_at")
+    work = truth["field_work"]
+    assert isinstance(work, dict)
+    assert work["appointments"] == promises.height > 60
+    found = marts.sql(
+        "select ticket_id, coalesce(visit_number, cast(visit_id as integer)) as visit_number, promised_at, window_from, window_until, appointment_state,"
+        " moved_at from fct_appointments where source = 'zendesk' order by ticket_id, promised_at"
+    ).pl()
+    columns = ["ticket_id", "visit_number", "promised_at", "window_from", "window_until"]
+    assert_frame_equal(found.select(columns), promises.select(columns), check_dtypes=False)
+    states = found["appointment_state"].to_list()
+    pairs = list(zip(states, promises["state"].to_list(), strict=True))
+    # The end of the data cuts off what comes later; until somebody arrives late he has not come.
+    cut = {"not_final": set(promises["state"]), "missed": {"late", "missed"}}
+    assert all(told == true or true in cut.get(told, ()) for told, true in pairs)
+    assert sum(told == true for told, true in pairs) > 0.95 * len(pairs)
+    assert {"kept", "late", "early", "rescheduled"} <= set(states)
+    moved = found.filter(pl.col("moved_at").is_not_null())
+    assert moved.height == promises.filter(pl.col("wished_by") != "").height > 0
+
+
 def test_the_slow_department_is_seen(
     marts: duckdb.DuckDBPyConnection, demo_home: Path, truth: dict[str, object]
 ) -> None:

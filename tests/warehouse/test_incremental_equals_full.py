@@ -66,11 +66,14 @@ class Deliveries:
             actor = dice.choice(["customer", "agent", "bot"])
             log.append(f"T{dice.randrange(45)}|{_stamp(self._moment(self._near(day)))}|{actor}|{kind}|{value}")
         log += dice.sample(log, 5)
+        noon = datetime(day.year, day.month, day.day, 12)
+        window = f"{_stamp(noon)}/{_stamp(noon + timedelta(hours=4))}"
         for _ in range(40):
             kind, value = work.choice(
                 [
                     ("dispatched", ""), ("arrived", ""), ("finished", "fixed"), ("finished", "not_fixed#1"), ("customer_told", ""),
                     ("department_asked", "network"), ("department_asked", "billing#network"), ("department_answered", "network"),
+                    ("appointed", f"{window}/#1"), ("appointed", f"{window}/customer"),
                 ]
             )  # fmt: skip
             moment = datetime(day.year, day.month, day.day) + timedelta(seconds=work.randrange(-86_400, 2 * 86_400))

@@ -12,10 +12,12 @@ import duckdb
 import polars as pl
 import pytest
 
-from dashboards.data.metrics import Filters, metric_values
+from dashboards.data.metrics import Filters, catalogue, metric_values
 from dashboards.data.snapshot import Snapshot, open_snapshot
 
 pytestmark = pytest.mark.slow
+
+CONTACTS = Path(__file__).resolve().parents[2] / "dbt_project" / "models" / "marts" / "contacts"
 
 
 @pytest.fixture(scope="module")
@@ -95,3 +97,47 @@ def test_tickets_have_the_touch_points_that_they_say(marts: duckdb.DuckDBPyConne
     by_channel = {"phone": "hotline", "web": "web_hall", "app": "web_hall", "email": "other"}
     assert ("phone", "hotline") in silent
     assert all(by_channel[channel] == touch_point for channel, touch_point in silent)
+
+
+def test_every_metric_of_contacts_can_be_asked_by_touch_point(snapshot: Snapshot) -> None:
+    """But for those of agents' time: who is ready or away is so for no touch point."""
+    marts = {path.stem for path in CONTACTS.glob("*.sql")}
+    without = {
+        part.model
+        for metric in catalogue(snapshot).values()
+        if "touch_point" not in metric.dimensions
+        for part in metric.parts
+        if part.model in marts
+    }
+    assert without == {"fct_agent_half_hours"}
+
+
+def test_the_backlog_and_the_work_have_the_touch_points_of_their_tickets(marts: duckdb.DuckDBPyConnection) -> None:
+    tickets = marts.execute(
+        "select touch_point, count(*), count(*) filter (where not is_solved) from fct_tickets"
+        " where is_in_base and not (is_solved and last_solved_at is null) group by 1 order by 1"
+    ).fetchall()
+    backlog = marts.execute(
+        "select touch_point, sum(opened), coalesce(sum(backlog) filter (where backlog_on = (select max(backlog_on) from fct_backlog_days)), 0)"
+        " from fct_backlog_days group by 1 order by 1"
+    ).fetchall()
+    assert backlog == tickets
+    assert len(tickets) >= 5
+    for mart in ("fct_work_orders", "fct_visits", "fct_department_waits"):
+        of_the_ticket = marts.execute(
+            f"select count(*), count(distinct tickets.touch_point), count(*) filter (where {mart}.touch_point = tickets.touch_point)"
+            f" from {mart} left join fct_tickets as tickets on {mart}.source = tickets.source and {mart}.ticket_id = tickets.ticket_id"
+        ).fetchone()
+        assert of_the_ticket is not None
+        rows, touch_points, equal = of_the_ticket
+        assert rows == equal and touch_points > 2, mart
+
+
+def test_half_hours_have_the_touch_points_of_their_calls(marts: duckdb.DuckDBPyConnection) -> None:
+    by_half_hours = marts.execute(
+        "select touch_point, queue, sum(entered), sum(handling_seconds) from fct_half_hours group by all order by all"
+    ).fetchall()
+    by_legs = marts.execute(
+        "select touch_point, queue, count(*), sum(coalesce(handle_seconds, 0)) from fct_call_legs where is_in_base group by all order by all"
+    ).fetchall()
+    assert by_half_hours == by_legs and len(by_legs) > 1

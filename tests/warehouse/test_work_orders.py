@@ -42,6 +42,16 @@ def visit(
     ]
 
 
+def appointed(
+    moment: str, begin: str, end: str, wished_by: str = "", number: str = "1", day: str = "2026-03-02"
+) -> Line:
+    """A window of a day promised on it (`moment` and the window may name days of their own)."""
+    promised, window_from, window_until = (
+        instant if " " in instant else f"{day} {instant}" for instant in (moment, begin, end)
+    )
+    return line(promised, "appointed", f"{window_from}Z/{window_until}Z/{wished_by}#{number}")
+
+
 @dataclass(frozen=True)
 class Repair:
     """One ticket with its lines."""
@@ -62,6 +72,7 @@ TICKETS: dict[str, Repair] = {
         [
             line("2026-03-02 01:00:00", "status", "new", "customer"),
             line("2026-03-02 01:10:00", "status", "open"),
+            appointed("01:20:00", "05:00:00", "06:00:00"),
             *visit(MARCH, "02:00", "05:00", "06:00"),
             SOLVED,
             line("2026-03-02 07:00:00", "customer_told"),
@@ -74,8 +85,10 @@ TICKETS: dict[str, Repair] = {
         "2026-03-02 13:00:00",
         [
             line("2026-03-02 15:00:00", "dispatched", "#1"),
+            appointed("15:30:00", "2026-03-03 01:00:00", "2026-03-03 03:00:00", number=""),
             line("2026-03-03 02:00:00", "arrived", "#1"),
             line("2026-03-03 03:00:00", "finished", "not_fixed#1"),
+            appointed("03:30:00", "04:00:00", "04:30:00", number="", day="2026-03-03"),
             *visit("2026-03-03", "04:00", "05:00", "06:00", number="2"),
             line("2026-03-03 06:10:00", "status", "solved"),
         ],
@@ -83,7 +96,9 @@ TICKETS: dict[str, Repair] = {
     "without_numbers": Repair(
         "2026-03-02 01:00:00",
         [
+            appointed("01:30:00", "02:30:00", "03:00:00", number=""),
             line("2026-03-02 02:00:00", "dispatched"),
+            appointed("02:30:00", "03:30:00", "04:30:00", number=""),
             line("2026-03-02 03:00:00", "dispatched"),
             line("2026-03-02 04:00:00", "arrived"),
             line("2026-03-02 06:00:00", "finished", "fixed"),
@@ -91,20 +106,20 @@ TICKETS: dict[str, Repair] = {
         ],
     ),
     # Of two repairs of one asset the second comes exactly 30 days after the first was fixed, in the next pair a second later.
-    "edge": Repair("2026-03-02 01:00:00", [*visit(MARCH, "02:00", "05:00", "06:00"), SOLVED], asset="A2", fault="dead"),
+    "edge": Repair("2026-03-02 01:00:00", [appointed("01:10:00", "03:00:00", "05:00:00"), *visit(MARCH, "02:00", "05:00", "06:00"), SOLVED], asset="A2", fault="dead"),
     "edge_next": Repair("2026-04-01 06:00:00", [], asset="A2", fault="dead"),
-    "past_edge": Repair("2026-03-02 01:00:00", [*visit(MARCH, "02:00", "05:00", "06:00"), SOLVED], asset="A3", fault="dead"),
+    "past_edge": Repair("2026-03-02 01:00:00", [appointed("01:10:00", "03:00:00", "04:59:59"), *visit(MARCH, "02:00", "05:00", "06:00"), SOLVED], asset="A3", fault="dead"),
     "past_edge_next": Repair("2026-04-01 06:00:01", [], asset="A3", fault="dead"),
     # Another fault of the same asset, reported while the first is open and again two days later; a test ticket counts for nothing.
-    "other_fault": Repair("2026-03-02 01:00:00", [*visit(MARCH, "02:00", "05:00", "06:00"), SOLVED], asset="A4", fault="dead"),
+    "other_fault": Repair("2026-03-02 01:00:00", [appointed("01:10:00", "05:00:01", "07:00:00"), *visit(MARCH, "02:00", "05:00", "06:00"), SOLVED], asset="A4", fault="dead"),
     "other_fault_early": Repair("2026-03-02 05:30:00", [], asset="A4", fault="slow"),
     "other_fault_next": Repair("2026-03-04 06:00:00", [], asset="A4", fault="slow"),
-    "tested": Repair("2026-03-02 01:00:00", [*visit(MARCH, "02:00", "05:00", "06:00"), SOLVED], asset="A5", fault="dead"),
+    "tested": Repair("2026-03-02 01:00:00", [appointed("01:10:00", "03:00:00", "04:00:00"), appointed("03:30:00", "04:30:00", "05:30:00", "company"), *visit(MARCH, "02:00", "05:00", "06:00"), SOLVED], asset="A5", fault="dead"),
     "tested_next": Repair("2026-03-04 06:00:00", [], asset="A5", fault="dead", excluded="test"),
     "reopened": Repair(
         "2026-03-02 01:00:00",
         [
-            *visit(MARCH, "02:00", "05:00", "06:00"),
+            appointed("01:10:00", "02:30:00", "03:30:00"), appointed("04:00:00", "04:30:00", "05:30:00", "customer"), *visit(MARCH, "02:00", "05:00", "06:00"),
             SOLVED,
             line("2026-03-05 06:30:00", "status", "open", "customer"),
             line("2026-03-05 08:30:00", "status", "solved"),
@@ -130,19 +145,26 @@ TICKETS: dict[str, Repair] = {
         "2026-03-02 01:00:00",
         [line("2026-03-02 00:30:00", "dispatched", "#1"), *visit(MARCH, "02:00", "05:00", "06:00")[1:], SOLVED],
     ),
-    "finish_alone": Repair("2026-03-02 01:00:00", [line("2026-03-02 06:00:00", "finished", "fixed"), SOLVED]),
+    "finish_alone": Repair("2026-03-02 01:00:00", [appointed("01:10:00", "04:00:00", "05:00:00", number=""), line("2026-03-02 06:00:00", "finished", "fixed"), SOLVED]),
     "called_off": Repair(
         "2026-03-02 01:00:00",
         [
             line("2026-03-02 02:00:00", "dispatched", "#1"),
+            appointed("02:10:00", "03:00:00", "04:00:00"),
             line("2026-03-02 02:30:00", "finished", "cancelled#1"),
             *visit(MARCH, "03:00", "05:00", "06:00", number="2"),
             SOLVED,
         ],
     ),
-    "running": Repair("2026-05-31 18:00:00", [line("2026-05-31 20:00:00", "dispatched", "#1")]),
-    "solved_silently": Repair("2026-03-02 01:00:00", [line("2026-03-02 02:00:00", "dispatched", "#1"), SOLVED]),
-    "locked_out": Repair("2026-03-02 01:00:00", visit(MARCH, "02:00", "05:00", "05:10", "no_access")),
+    "running": Repair(
+        "2026-05-31 18:00:00",
+        [
+            appointed("19:00:00", "2026-05-31 23:00:00", NEWEST, day="2026-05-31"),
+            line("2026-05-31 20:00:00", "dispatched", "#1"),
+        ],
+    ),
+    "solved_silently": Repair("2026-03-02 01:00:00", [appointed("01:10:00", "06:00:00", "06:30:00"), line("2026-03-02 02:00:00", "dispatched", "#1"), SOLVED]),
+    "locked_out": Repair("2026-03-02 01:00:00", [appointed("04:00:00", "02:00:00", "03:00:00"), *visit(MARCH, "02:00", "05:00", "05:10", "no_access")]),
     "odd_result": Repair("2026-03-02 01:00:00", [*visit(MARCH, "02:00", "05:00", "06:00", "perhaps"), SOLVED]),
     "told_late": Repair(
         "2026-03-02 01:00:00",
@@ -152,9 +174,9 @@ TICKETS: dict[str, Repair] = {
         "2026-05-31 18:00:00",
         [*visit("2026-05-31", "19:00", "19:30", "20:00"), line("2026-05-31 20:10:00", "status", "solved")],
     ),
-    "from_afar": Repair("2026-03-02 01:00:00", [SOLVED]),
+    "from_afar": Repair("2026-03-02 01:00:00", [appointed("01:10:00", "03:00:00", "05:00:00"), SOLVED]),
     # Not a repair, and of a kind of which nobody ever says when the customer was told.
-    "incident": Repair("2026-03-02 01:00:00", [line("2026-03-02 04:00:00", "status", "solved")], kind="incident"),
+    "incident": Repair("2026-03-02 01:00:00", [appointed("01:10:00", "05:00:00", "06:00:00", number=""), line("2026-03-02 04:00:00", "status", "solved")], kind="incident"),
     "request": Repair(
         "2026-03-02 01:00:00",
         [
@@ -188,7 +210,7 @@ TICKETS: dict[str, Repair] = {
         [line("2026-03-02 02:00:00", "department_asked", "billing"), line("2026-03-02 06:00:00", "status", "solved")],
         kind="complaint",
     ),
-    "spam": Repair("2026-03-02 01:00:00", [*visit(MARCH, "02:00", "05:00", "06:00")], excluded="spam"),
+    "spam": Repair("2026-03-02 01:00:00", [appointed("01:10:00", "04:00:00", "06:00:00"), *visit(MARCH, "02:00", "05:00", "06:00")], excluded="spam"),
     "question": Repair(
         "2026-03-02 01:00:00", [line(NEWEST, "public_reply")], kind="enquiry"
     ),
@@ -365,6 +387,68 @@ def test_told_in_time(built: Built) -> None:
         for name in ("told_late", "tested", "too_early_to_tell", "incident", "request")
     }
     assert found == {"told_late": False, "tested": False, "too_early_to_tell": None, "incident": None, "request": True}
+
+
+# State, early by, late by, of each appointment; the visit that it was for, and who wished it moved.
+APPOINTMENTS: dict[str, list[tuple[str, int | None, int | None, int | None, str]]] = {
+    "plain": [("kept", None, None, 1, "not_moved")],
+    "edge": [("kept", None, None, 1, "not_moved")],
+    "past_edge": [("late", None, 1, 1, "not_moved")],
+    "other_fault": [("early", 1, None, 1, "not_moved")],
+    # Moved while it could still be kept, and moved when nobody had come.
+    "tested": [("rescheduled", None, None, 1, "company"), ("kept", None, None, 1, "not_moved")],
+    "reopened": [("missed", None, None, 1, "customer"), ("kept", None, None, 1, "not_moved")],
+    # Without a number: for the visit that nobody has arrived for yet.
+    "over_night": [("kept", None, None, 1, "not_moved"), ("late", None, 1800, 2, "not_moved")],
+    "without_numbers": [("missed", None, None, 1, "not_moved"), ("kept", None, None, 2, "not_moved")],
+    "finish_alone": [("unknown", None, None, 1, "not_moved")],
+    "called_off": [("cancelled", None, None, 1, "not_moved")],
+    "running": [("not_final", None, None, 1, "not_moved")],
+    "solved_silently": [("cancelled", None, None, 1, "not_moved")],
+    "locked_out": [("unknown", None, None, 1, "not_moved")],
+    "from_afar": [("missed", None, None, None, "not_moved")],
+    "incident": [("cancelled", None, None, None, "not_moved")],
+    "spam": [("kept", None, None, 1, "not_moved")],
+}
+
+
+def test_appointments(built: Built) -> None:
+    found: dict[str, list[tuple[Any, ...]]] = {}
+    for name, *rest in built.marts.execute(
+        "select ticket_id, appointment_state, early_seconds, late_seconds, visit_number, moved_by from fct_appointments order by ticket_id, appointment_number"
+    ).fetchall():
+        found.setdefault(name, []).append(tuple(rest))
+    assert found == APPOINTMENTS
+    assert built.rows("visit_number, appointment_state", "fct_visits", "tested") == [(1, "kept")]
+    assert built.rows("visit_number, appointment_state", "fct_visits", "called_off") == [(1, "cancelled"), (2, "none")]
+
+
+def test_appointments_as_metrics(built: Built) -> None:
+    def parts(name: str) -> tuple[float | None, float | None]:
+        value = metric_value(built.snapshot, name, Filters())
+        return value.numerator, value.denominator
+
+    assert parts("kept_appointment_rate") == (6, 12)
+    assert parts("kept_appointment_rate_early_is_kept") == (7, 12)
+    assert parts("kept_appointment_rate_moved_is_broken") == (6, 13)
+    assert parts("early_appointment_rate") == (1, 12)
+    assert parts("late_appointment_rate") == (2, 12)
+    assert parts("missed_appointment_rate") == (3, 12)
+    assert parts("rescheduled_appointment_rate") == (1, 16)
+    assert parts("visits_with_appointment_rate") == (14, 21)
+    moved = Filters(where={"moved_by": ("company",)})
+    assert metric_value(built.snapshot, "kept_appointment_rate", moved).value is None
+    values = {
+        name: metric_value(built.snapshot, name, Filters()).value
+        for name in ("appointments_made", "appointments_not_final", "appointments_unknown", "appointment_lateness_median", "appointment_lateness_p90")
+    }  # fmt: skip
+    assert values == {
+        "appointments_made": 19,
+        "appointments_not_final": 1,
+        "appointments_unknown": 2,
+        "appointment_lateness_median": 1,
+        "appointment_lateness_p90": 1800,
+    }
 
 
 WAITS = "wait_number, department, asking_department, asked_by, wait_state, turnaround_seconds, turnaround_business_seconds, reminders"

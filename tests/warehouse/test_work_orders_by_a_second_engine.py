@@ -22,7 +22,7 @@ from polars.testing import assert_frame_equal
 
 from tests.warehouse.shop_project import make_shop_project, opened
 
-READ = ("fct_department_waits", "fct_visits", "fct_work_orders")
+READ = ("fct_appointments", "fct_department_waits", "fct_visits", "fct_work_orders")
 
 pytestmark = pytest.mark.slow
 
@@ -73,8 +73,17 @@ def invent(dice: random.Random, number: int) -> Ticket:
     moments = sorted(dice.sample(range(-1800 if dice.random() < 0.1 else 1, reach), dice.randrange(0, 16)))
     for seconds in moments:
         kind = dice.choices(
-            [*STAGES, "status", "customer_told", "department_asked", "department_answered", "assignee", "private_note"],
-            [4, 4, 4, 4, 2, 2, 2, 1, 1],
+            [
+                "appointed",
+                *STAGES,
+                "status",
+                "customer_told",
+                "department_asked",
+                "department_answered",
+                "assignee",
+                "private_note",
+            ],
+            [4, 4, 4, 4, 4, 2, 2, 2, 1, 1],
         )[0]
         value = detail = ""
         if kind in STAGES:
@@ -87,6 +96,11 @@ def invent(dice: random.Random, number: int) -> Ticket:
             detail = dice.choice(["", "billing"]) if kind == "department_asked" else ""
         elif kind == "assignee":
             value = "A1"
+        elif kind == "appointed":
+            detail = dice.choice(["", "1", "2"])
+            begin = created + timedelta(seconds=seconds + dice.choice([-7200, 0, 0, 1800, 7200, 7_000_000]))
+            end = begin + timedelta(seconds=dice.choice([-60, 0, 1800, 7200, 30_000]))
+            value = f"{begin}Z/{end}Z/{dice.choice(['', 'customer', 'company', 'somebody'])}"
         ticket.events.append(Event(created + timedelta(seconds=seconds), kind, value, detail))
     return ticket
 
@@ -134,12 +148,22 @@ class Wait:
 
 
 @dataclass
+class Appointment:
+    promised: datetime
+    begin: datetime
+    end: datetime
+    wished_by: str
+    number: str
+
+
+@dataclass
 class Life:
     """What a walk through a ticket's events finds."""
 
     ticket: Ticket
     visits: list[Visit] = field(default_factory=list)
     waits: list[Wait] = field(default_factory=list)
+    appointments: list[Appointment] = field(default_factory=list)
     told: list[datetime] = field(default_factory=list)
     reopened: list[datetime] = field(default_factory=list)
     accepted: datetime | None = None
@@ -153,12 +177,16 @@ class Life:
     @property
     def is_work(self) -> bool:
         return self.ticket.kind in ("repair", "incident", "request", "order") or bool(
-            self.visits or self.waits or self.told
+            self.visits or self.waits or self.told or self.appointments
         )
 
     @property
     def is_fault(self) -> bool:
         return self.ticket.kind in ("repair", "incident")
+
+
+def instant(text: str) -> datetime:
+    return datetime.fromisoformat(text.removesuffix("Z"))
 
 
 def walk(ticket: Ticket) -> Life:
@@ -168,7 +196,7 @@ def walk(ticket: Ticket) -> Life:
     last_stage = 9
     asked: dict[str, Wait] = {}
     for event in ticket.events:
-        is_work = event.kind in STAGES or event.kind == "customer_told" or event.kind.startswith("department")
+        is_work = event.kind in [*STAGES, "appointed", "customer_told"] or event.kind.startswith("department")
         if event.kind == "status":
             if event.value in SOLVED and life.status not in SOLVED:
                 life.solved = event.moment
@@ -208,6 +236,9 @@ def walk(ticket: Ticket) -> Life:
                 life.waits.append(Wait(event.value, answered=event.moment))
         elif event.kind == "customer_told":
             life.told.append(event.moment)
+        elif event.kind == "appointed":
+            begin, end, wished_by = event.value.split("/")
+            life.appointments.append(Appointment(event.moment, instant(begin), instant(end), wished_by, event.detail))
     for number, visit in enumerate(life.visits):
         is_last = number == len(life.visits) - 1
         if visit.result in ("fixed", "not_fixed", "no_access", "cancelled"):
@@ -246,6 +277,57 @@ def visit_rows(life: Life) -> Iterator[dict[str, Any]]:
             "on_site_business_seconds": business(created, arrived, finished),
             "tell_seconds": seconds(finished, told),
             "tell_business_seconds": business(created, finished, told),
+        }
+
+
+def visit_of(life: Life, appointment: Appointment) -> Visit | None:
+    for visit in life.visits:
+        there = visit.times.get("arrived") or visit.times.get("finished") or visit.times["dispatched"]
+        if (visit.number == appointment.number) if appointment.number else (there >= appointment.promised):
+            return visit
+    return None
+
+
+def fate(life: Life, one: Appointment, moved_at: datetime | None, known_until: datetime) -> str:
+    """How an appointment ended, asking in the order of what could have happened first."""
+    if one.end < one.begin or one.end < one.promised:
+        return "unknown"
+    visit = visit_of(life, one) or Visit(None)
+    arrived, finished = visit.times.get("arrived"), visit.times.get("finished")
+    if arrived is not None and (moved_at is None or arrived < moved_at):
+        if arrived < one.promised:
+            return "unknown"
+        return "early" if arrived < one.begin else "kept" if arrived <= one.end else "late"
+    if moved_at is not None:
+        return "rescheduled" if moved_at <= one.end else "missed"
+    called_off = visit.result == "cancelled"
+    if finished is not None and (finished <= one.end or not called_off):
+        return "cancelled" if called_off else "unknown"
+    if life.is_done and life.solved is not None and life.solved <= one.end:
+        return "cancelled"
+    return "missed" if one.end < known_until else "not_final"
+
+
+def appointment_rows(life: Life, known_until: datetime) -> Iterator[dict[str, Any]]:
+    whose = [visit_of(life, one) for one in life.appointments]
+    for number, one in enumerate(life.appointments):
+        visit = whose[number]
+        later = [
+            other
+            for other, theirs in zip(life.appointments[number + 1 :], whose[number + 1 :], strict=True)
+            if theirs is visit and (visit is not None or other.number == one.number)
+        ]
+        state = fate(life, one, later[0].promised if later else None, known_until)
+        moved_by = later[0].wished_by if later else "not_moved"
+        arrived = visit.times.get("arrived") if visit is not None else None
+        yield {
+            "ticket_id": life.ticket.name,
+            "appointment_number": number + 1,
+            "visit_number": life.visits.index(visit) + 1 if visit is not None else None,
+            "appointment_state": state,
+            "moved_by": moved_by if moved_by in ("customer", "company", "not_moved") else "unknown",
+            "early_seconds": seconds(arrived, one.begin) if state == "early" else None,
+            "late_seconds": seconds(one.end, arrived) if state == "late" else None,
         }
 
 
@@ -422,6 +504,25 @@ def test_visits(marts: duckdb.DuckDBPyConnection, lives: list[Life]) -> None:
         "unknown",
     }
     assert found["is_out_of_order"].sum() > 50 < found["tell_seconds"].count()
+
+
+def test_appointments(marts: duckdb.DuckDBPyConnection, lives: list[Life], known_until: datetime) -> None:
+    expected = [row for life in lives for row in appointment_rows(life, known_until)]
+    found = compare(marts, "fct_appointments", expected, ["ticket_id", "appointment_number"])
+    states = {"kept", "early", "late", "missed", "rescheduled", "cancelled", "not_final", "unknown"}
+    assert set(found["appointment_state"]) == states
+    assert set(found["moved_by"]) == {"customer", "company", "unknown", "not_moved"}
+    last = {(row["ticket_id"], row["visit_number"]): row["appointment_state"] for row in expected}
+    visits = [
+        {
+            "ticket_id": row["ticket_id"],
+            "visit_number": row["visit_number"],
+            "appointment_state": last.get((row["ticket_id"], row["visit_number"]), "none"),
+        }
+        for life in lives
+        for row in visit_rows(life)
+    ]
+    compare(marts, "fct_visits", visits, ["ticket_id", "visit_number"])
 
 
 def test_waits(marts: duckdb.DuckDBPyConnection, lives: list[Life], known_until: datetime) -> None:

@@ -20,7 +20,9 @@
 {%- endmacro %}
 
 {#- Field work stands in ticket fields, whose changes are audited: `custom_visit` holds the number and the stage of the visit
-    (`visit_2_arrived`), a field a department whether it was asked (`custom_department_network`: asked, answered). -#}
+    (`visit_2_arrived`), `custom_appointment` the window promised for it and, where it was moved, who wished so
+    (`visit_2_2026-03-02T01:00:00Z/2026-03-02T03:00:00Z_customer`), a field a department whether it was asked
+    (`custom_department_network`: asked, answered). -#}
 {% macro zendesk_work_kind(field_name, value) -%}
     case
         when {{ field_name }} = 'custom_visit' then case
@@ -28,6 +30,7 @@
             when {{ zendesk_visit_stage(value) }} in ('fixed', 'not_fixed', 'no_access', 'cancelled') then 'finished'
             else 'field'
         end
+        when {{ field_name }} = 'custom_appointment' and {{ value }} like 'visit_%_%/%' then 'appointed'
         when {{ field_name }} = 'custom_customer_told' and {{ value }} = 'true' then 'customer_told'
         when {{ field_name }} like 'custom_department_%' and {{ value }} in ('asked', 'answered') then concat('department_', {{ value }})
         else 'field'
@@ -35,3 +38,8 @@
 {%- endmacro %}
 
 {% macro zendesk_visit_stage(value) -%} replace({{ value }}, concat('visit_', split_part({{ value }}, '_', 2), '_'), '') {%- endmacro %}
+
+{#- Beginning (1) or end (2) of the window that a change of `custom_appointment` promises. -#}
+{% macro zendesk_window(history, part) -%}
+    case when {{ history }}.field_name = 'custom_appointment' then nullif(split_part(split_part({{ history }}.value, '_', 3), '/', {{ part }}), '') end
+{%- endmacro %}

@@ -26,6 +26,7 @@ arrivals as (
     select
         source,
         org_unit_id,
+        touch_point,
         queue,
         {{ half_hour_of('began_at') }} as half_hour_at,
         _partition_date,
@@ -51,6 +52,7 @@ ends as (
     select
         source,
         org_unit_id,
+        touch_point,
         queue,
         {{ half_hour_of('left_queue_at') }} as half_hour_at,
         _partition_date,
@@ -66,6 +68,7 @@ worked as (
     select
         source,
         org_unit_id,
+        touch_point,
         queue,
         answered_at,
         handled_until,
@@ -79,6 +82,7 @@ handling as (
     select
         source,
         org_unit_id,
+        touch_point,
         queue,
         half_hour_at,
         _partition_date,
@@ -96,9 +100,10 @@ together as (
 )
 
 select
-    concat_ws('|', source, org_unit_id, queue, half_hour_at) as half_hour_id,
+    concat_ws('|', source, org_unit_id, touch_point, queue, half_hour_at) as half_hour_id,
     source,
     org_unit_id,
+    touch_point,
     queue,
     half_hour_at,
     {% for column in call_half_hour_sums() -%}

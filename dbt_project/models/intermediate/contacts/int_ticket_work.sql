@@ -5,13 +5,14 @@
 
 -- What was done about a ticket beyond the desk, piece by piece, each with the readings of the ticket's business clock. Steps of visits that
 -- carry a number belong together by it; the others as long as they go on in the order dispatched, arrived, finished: a step that goes back
--- or repeats begins the next visit. A department that is asked again before it has answered is reminded, not asked anew.
+-- or repeats begins the next visit. A department that is asked again before it has answered is reminded, not asked anew. Of an appointment
+-- the promise is the beginning; the window's ends stand where other pieces have when they were reached and ended.
 {% set moment = record(['occurred_at', 'business_micros']) %}
 with timeline as (
     select
         *,
         case event_kind when 'dispatched' then 1 when 'arrived' then 2 when 'finished' then 3 end as stage,
-        event_kind in ('dispatched', 'arrived', 'finished', 'department_asked', 'department_answered', 'customer_told') as is_work
+        event_kind in ('appointed', 'dispatched', 'arrived', 'finished', 'department_asked', 'department_answered', 'customer_told') as is_work
     from {{ ref('int_ticket_timeline') }}
     {% if is_incremental() %}
     where _partition_date in ({{ touched_partitions() }})
@@ -136,6 +137,13 @@ pieces as (
         reminders, began.occurred_at as began_at, began.business_micros as began_micros, null as reached_at, null as reached_micros,
         ended.occurred_at as ended_at, ended.business_micros as ended_micros, null as clock_schedule_id, null as clock_shift_micros, _partition_date
     from waits
+    union all
+    select
+        source, ticket_id, 'appointment' as work_kind, step_number as first_step, visit_id, null as department, null as asking_department, actor_id, value as result,
+        null as reminders, occurred_at as began_at, business_micros as began_micros, window_from as reached_at, null as reached_micros,
+        window_until as ended_at, null as ended_micros, null as clock_schedule_id, null as clock_shift_micros, _partition_date
+    from timeline
+    where event_kind = 'appointed'
     union all
     select
         source, ticket_id, case when is_reopening then 'reopening' else 'notice' end as work_kind, step_number as first_step, null as visit_id, null as department,

@@ -4,7 +4,7 @@
 -- Ages are by the calendar and by the ticket's business clock. When that clock reaches an age is one look-up of its reading in the opening
 -- hours, so business ages cost a look-up an age and ticket, not one a day.
 {% set business_ages = [('0-8h', 0, 8), ('8-24h', 8, 24), ('24-80h', 24, 80), ('80h+', 80, 1000000)] %}
-{% set dimensions = 'source, org_unit_id, channel, product_line, customer_kind, ticket_kind, priority' %}
+{% set dimensions = 'source, org_unit_id, channel, touch_point, product_line, customer_kind, ticket_kind, priority' %}
 {% set stock = 'partition by ' ~ dimensions ~ ', age_bucket, business_age_bucket order by day' %}
 with known_tickets as (
     select
@@ -12,6 +12,7 @@ with known_tickets as (
         tickets.ticket_id,
         tickets.org_unit_id,
         tickets.channel,
+        tickets.touch_point,
         tickets.product_line,
         tickets.customer_kind,
         tickets.ticket_kind,
@@ -305,7 +306,9 @@ together as (
 )
 
 select
-    concat_ws('|', day, source, coalesce(org_unit_id, ''), channel, product_line, customer_kind, ticket_kind, priority, age_bucket, business_age_bucket) as backlog_day_id,
+    concat_ws(
+        '|', day, source, coalesce(org_unit_id, ''), channel, touch_point, product_line, customer_kind, ticket_kind, priority, age_bucket, business_age_bucket
+    ) as backlog_day_id,
     day as backlog_on,
     {{ dimensions }},
     age_bucket,

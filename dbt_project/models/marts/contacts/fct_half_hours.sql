@@ -5,6 +5,7 @@ with summed as (
         half_hour_id,
         source,
         org_unit_id,
+        touch_point,
         queue,
         half_hour_at,
         {% for column in call_half_hour_sums() -%}
@@ -12,7 +13,7 @@ with summed as (
         {% endfor -%}
         max(longest_wait_seconds) as longest_wait_seconds
     from {{ ref('int_call_half_hours') }}
-    group by half_hour_id, source, org_unit_id, queue, half_hour_at
+    group by half_hour_id, source, org_unit_id, touch_point, queue, half_hour_at
 ),
 
 placed as (
@@ -28,6 +29,7 @@ select
     source,
     org_unit_id,
     'phone' as channel,
+    touch_point,
     queue,
     {{ time_of_day('local_at') }} as half_hour,
     entered,

@@ -48,13 +48,35 @@ told as (
     group by visits.source, visits.ticket_id, visits.work_number
 ),
 
+-- What became of the appointment that held last. A source that never sends one has unknown appointments, not none.
+appointments as (
+    select
+        source,
+        ticket_id,
+        visit_number,
+        {{ last_value_of('appointment_state', 'appointment_number') }} as appointment_state
+    from {{ ref('fct_appointments') }}
+    group by source, ticket_id, visit_number
+),
+
+appointing_sources as (
+    select distinct source from appointments
+),
+
 enriched as (
     select
         visits.*,
+        case
+            when appointing_sources.source is null then 'unknown'
+            else coalesce(appointments.appointment_state, 'none')
+        end as appointment_state,
+        appointing_sources.source is not null as sends_appointments,
+        appointments.appointment_state is not null as has_appointment,
         told.told_at,
         told.told_micros,
         facts.org_unit_id,
         facts.channel,
+        facts.touch_point,
         facts.product_line,
         facts.ticket_kind,
         facts.asset_id,
@@ -76,6 +98,8 @@ enriched as (
         {{ local_day('coalesce(visits.dispatched_at, visits.arrived_at, visits.finished_at)', 'units.time_zone') }} as visited_on
     from visits
     inner join {{ ref('int_ticket_facts') }} as facts on visits.source = facts.source and visits.ticket_id = facts.ticket_id
+    left join appointing_sources on visits.source = appointing_sources.source
+    left join appointments on visits.source = appointments.source and visits.ticket_id = appointments.ticket_id and visits.work_number = appointments.visit_number
     left join told on visits.source = told.source and visits.ticket_id = told.ticket_id and visits.work_number = told.work_number
     left join {{ ref('dim_customer_links') }} as links
         on coalesce(facts.customer_source, facts.source) = links.source and facts.customer_id = links.customer_id
@@ -92,12 +116,15 @@ select
     org_unit_id,
     {{ or_unknown('customer_kind') }} as customer_kind,
     {{ or_unknown('channel') }} as channel,
+    touch_point,
     {{ or_unknown('product_line') }} as product_line,
     {{ or_unknown('ticket_kind') }} as ticket_kind,
     asset_id,
     {{ or_unknown('asset_kind') }} as asset_kind,
     {{ or_unknown('fault_code') }} as fault_code,
     visit_outcome,
+    appointment_state,
+    case when sends_appointments then has_appointment end as has_appointment,
     is_in_base,
     visit_outcome = 'fixed' as is_fixed,
     visit_outcome in ('missed', 'no_access') as is_missed,

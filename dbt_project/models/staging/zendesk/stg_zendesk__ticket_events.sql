@@ -29,13 +29,16 @@ changes as (
             when 'priority' then history.value
             when 'schedule_id' then history.value
             when 'custom_visit' then {{ zendesk_visit_stage('history.value') }}
+            when 'custom_appointment' then nullif(split_part(history.value, '_', 4), '')
             else case
                 when {{ zendesk_work_kind('history.field_name', 'history.value') }} in ('department_asked', 'department_answered')
                     then replace(history.field_name, 'custom_department_', '')
                 else concat(history.field_name, '=', history.value)
             end
         end as value,
-        case when history.field_name = 'custom_visit' then split_part(history.value, '_', 2) end as visit_id,
+        case when history.field_name in ('custom_visit', 'custom_appointment') then split_part(history.value, '_', 2) end as visit_id,
+        {{ timestamp_column(zendesk_window('history', 1), 'window_from') }},
+        {{ timestamp_column(zendesk_window('history', 2), 'window_until') }},
         null as body,
         {{ load_facts('ticket_field_history', 'history') }}
     from {{ source('zendesk', 'ticket_field_history') }} as history
@@ -58,6 +61,8 @@ comments as (
         end as event_kind,
         null as value,
         null as visit_id,
+        {{ timestamp_column('cast(null as varchar)', 'window_from') }},
+        {{ timestamp_column('cast(null as varchar)', 'window_until') }},
         body,
         {{ load_facts('ticket_comments') }}
     from {{ source('zendesk', 'ticket_comments') }}

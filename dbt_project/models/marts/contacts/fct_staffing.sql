@@ -1,0 +1,21 @@
+select
+    queue,
+    day_type,
+    half_hour,
+    cast(days as integer) as days,
+    calls,
+    rostered_agents,
+    required_agents,
+    short_share,
+    measured_service_level,
+    service_level,
+    within_seconds,
+    definition,
+    model,
+    shrinkage,
+    handle_seconds,
+    patience_seconds,
+    first_on,
+    model_version,
+    as_of
+from {{ ref('score_staffing') }}
