@@ -15,6 +15,10 @@ from dashboards.figures.sparkline import HEIGHT, WIDTH, sparkline_uri
 from dashboards.i18n import EMPTY, Translator
 
 
+LEAST_COURSE = 4
+"""Fewest points of a course that is drawn: a line of two or three says more than they do."""
+
+
 @dataclass(frozen=True)
 class Kpi:
     """What a card shows. None in `value` is an empty base; it is never drawn as 0 or 100 %."""
@@ -161,6 +165,8 @@ def _course(t: Translator, kpi: Kpi) -> html.Img | html.Div:
             role="img",
             **{"aria-label": t("kpi.sparkline_empty", name=kpi.name)},
         )
+    if len(known) < LEAST_COURSE:
+        return html.Div(t("kpi.few_points"), className="kpi-course kpi-course-few")
     words = t(
         "kpi.sparkline",
         name=kpi.name,

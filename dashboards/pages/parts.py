@@ -169,6 +169,12 @@ def kpis(
             earlier = queries.metric_values(context.snapshot, [metric.name], slice_before)[metric.name]
         frame = queries.metric_courses(context.snapshot, [metric.name], grain, filters)[metric.name]
         course = complete_course(frame, span.start, span.end, grain)
+        days = course["metric_time"].to_list()
+        # A first bucket that the span cuts would begin the course with a leap; the last one is drawn hollow.
+        shown = [
+            None if index == 0 and day in cut and len(days) > 1 else number
+            for index, (day, number) in enumerate(zip(days, course["value"].to_list(), strict=True))
+        ]
         limits, outside, limits_note = _limits(context, metric, course, grain, cut) if is_headline else ([], [], None)
         found.append(
             Kpi(
@@ -192,7 +198,7 @@ def kpis(
                 is_count=metric.is_count or metric.type == "stock",
                 has_comparison=before is not None,
                 before=earlier.value if earlier else None,
-                course=course["value"].to_list(),
+                course=shown,
                 last_incomplete=bool(course.height) and course["metric_time"][-1] in cut,
                 until=min(span.end, context.last_day),
                 href=definition_href(context, metric),
