@@ -246,7 +246,7 @@ def loyalty_effects(context: PageContext) -> html.Div:
             [*_remarks(context, texts=texts), as_table(t, table)],
         )
     slices = [
-        Slice(f"{t('customers.outcome_' + row['outcome'])}: {segment(row)}", row["effect"], row["effect_low"], row["effect_high"], None, None, row["pairs"])
+        Slice(t("part.pair", name=t(f"customers.outcome_{row['outcome']}"), value=segment(row)), row["effect"], row["effect_low"], row["effect_high"], None, None, row["pairs"])
         for row in known
     ]  # fmt: skip
     return chart_panel(
@@ -291,7 +291,7 @@ def inertia_watch(context: PageContext) -> list[Any]:
     ]
     columns = [
         Column("customer", t("customers.customer"), "customer", width=150),
-        Column("held", t("customers.held_by"), width=170),
+        Column("held", t("customers.held_by"), width=170, wraps=True),
         Column("until", t("customers.held_until"), width=130),
         Column("days", t("customers.days_left"), "number", width=130),
         Column("fee", t("customers.fee"), "number", width=140),
@@ -299,7 +299,7 @@ def inertia_watch(context: PageContext) -> list[Any]:
         Column("behaviour", t("customers.behaviour"), "number", width=120),
         Column("probability", t("customers.probability"), "number", width=150),
         Column("kind", t("filter.kind"), width=110),
-        Column("unit", t("filter.unit"), width=140),
+        Column("unit", t("filter.unit"), width=160, wraps=True),
     ]
     note = t(
         "customers.watch_shown", shown=t.integer(len(rows)), total=t.integer(total), day=t.date(rows[0]["quarter_end"])
