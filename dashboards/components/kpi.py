@@ -197,7 +197,7 @@ def _target(t: Translator, kpi: Kpi) -> html.Span:
 
 def _base(t: Translator, kpi: Kpi) -> html.Span:
     # What a number without an interval is divided by need not be cases: it may be money.
-    is_cases = kpi.low is not None or kpi.unit in ("seconds", "minutes")
+    is_cases = kpi.low is not None or kpi.value is None or kpi.unit in ("seconds", "minutes")
     words = t("kpi.n", n=t.integer(kpi.n)) if is_cases else t("kpi.base", value=t.integer(kpi.n))
     parts = [] if kpi.is_count else [words]
     parts.append(t("kpi.until", day=t.short_date(kpi.until)))

@@ -12,7 +12,7 @@ from dashboards.figures.trend import plain
 from dashboards.i18n import Translator
 
 _TONES = {"plain": theme.SERIES[0], "good": theme.SERIES[2], "bad": theme.SERIES[1], "neutral": theme.SERIES[6]}
-_GAP = 18
+_GAP = 22
 _NAME = 20
 _MARGIN = 12
 PIXELS = 38
