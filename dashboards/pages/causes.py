@@ -138,6 +138,8 @@ def _tree(context: PageContext) -> html.Div:
     for metric in metrics:
         frame = queries.metric_slices(context.snapshot, metric.name, ["root_cause"], filters)
         values[metric.name] = dict(frame.select("root_cause", "value").iter_rows())
+    if not any(values.values()):
+        return html.Div(states.empty(t, t("kpi.no_contacts")), className="panel")
     lines = [(cause.code, cause.name(t.language), cause.depth, causes.subtree(tree, cause.code)) for cause in tree]
     labels = queries.value_labels(context.snapshot, "root_cause", t.language)
     known = {cause.code for cause in tree}
