@@ -105,8 +105,9 @@ def _rows(context: PageContext, metric: MetricInfo, behind: RowsBehind) -> list[
 
 def _grid(context: PageContext, frame: pl.DataFrame, words: Words) -> tuple[list[Column], list[dict[str, Any]]]:
     t = context.t
+    schema = frame.schema  # made anew at every call
     columns = []
-    for name, kind in frame.schema.items():
+    for name, kind in schema.items():
         heading = _heading(t, name)
         if name == "customer_key":
             columns.append(Column(name, heading, "customer", width=150))
@@ -118,7 +119,7 @@ def _grid(context: PageContext, frame: pl.DataFrame, words: Words) -> tuple[list
     for row in frame.to_dicts():
         cell: dict[str, Any] = {}
         for name, value in row.items():
-            kind = frame.schema[name]
+            kind = schema[name]
             if value is None:
                 cell[name] = None
             elif kind.is_numeric():
