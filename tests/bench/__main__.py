@@ -42,6 +42,7 @@ from tests.bench.contacts import measure_contacts
 from tests.bench.control import measure_control
 from tests.bench.drivers import measure_drivers
 from tests.bench.identity import measure_linking
+from tests.bench.pages import measure_pages
 from tests.bench.risk import measure_risk
 from tests.bench.satisfaction import measure_satisfaction
 from tests.bench.tiers import measure_tiers
@@ -323,7 +324,7 @@ def main() -> None:
     parser.add_argument(
         "names",
         nargs="*",
-        help="loading, refresh, serving, contacts, complaints, causes, satisfaction, drivers, weights, control, identity, churn, tiers, risk, arrears, scale; default: loading refresh serving",
+        help="loading, refresh, serving, pages, contacts, complaints, causes, satisfaction, drivers, weights, control, identity, churn, tiers, risk, arrears, scale; default: loading refresh serving pages",
     )
     parser.add_argument("--rows", type=int, default=5_000_000, help="rows of the call file")
     parser.add_argument("--answers", type=int, default=5_000_000, help="survey answers in `drivers` and `weights`")
@@ -345,7 +346,7 @@ def main() -> None:
     parser.add_argument(
         "--home",
         type=Path,
-        help="published home for `serving`, `contacts` and `complaints`; default: a company made for it",
+        help="published home for `serving`, `pages`, `contacts` and `complaints`; default: a company made for it",
     )
     parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
     chosen = parser.parse_args()
@@ -369,6 +370,10 @@ def main() -> None:
             print(json.dumps(measure_arrears(Path(rest[0]), int(rest[1]))))
         elif name == "control":
             print(json.dumps(measure_control()))
+        elif name == "pages":
+            pages = measure_pages(Path(rest[0]).resolve())
+            taken = pages.pop("taken")
+            print(json.dumps({**pages, **{kind: _summary(found) for kind, found in taken.items()}}))
         elif name == "complaints":
             print(json.dumps(measure_complaints(Path(rest[0]), int(rest[1]))))
         elif name == "causes":
@@ -381,7 +386,7 @@ def main() -> None:
             print(json.dumps(measure_serving(Path(rest[0]))))
         return
     found: dict[str, Any] = {"machine": {"cores": os.cpu_count()}}
-    names = chosen.names or ["loading", "refresh", "serving"]
+    names = chosen.names or ["loading", "refresh", "serving", "pages"]
     if "loading" in names:
         found["loading"] = {kind: _in_a_process("loading", str(chosen.rows), kind) for kind in ("clean", "damaged")}
     if "causes" in names:
@@ -394,12 +399,12 @@ def main() -> None:
         found["refresh"] = measure_refresh([])
     if "weights" in names:
         found["weights"] = _in_a_process("weights", str(chosen.answers))
-    if {"serving", "contacts", "complaints"} & set(names):
+    if {"serving", "pages", "contacts", "complaints"} & set(names):
         home = chosen.home or Path(tempfile.mkdtemp()) / "home"
         if chosen.home is None:
             _csatlas(home, "demo")
             _csatlas(home, "refresh")
-        for name in ("serving", "contacts", "complaints"):
+        for name in ("serving", "pages", "contacts", "complaints"):
             if name in names:
                 found[name] = _in_a_process(name, str(home), *([str(chosen.copies)] if name == "complaints" else []))
         if chosen.home is None:
