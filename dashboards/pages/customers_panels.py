@@ -75,7 +75,8 @@ def ladder_flow(context: PageContext) -> html.Div:
     }
     after = {key: sum(row["customers"] for row in rows if row["rung"] == key) for key in {row["rung"] for row in rows}}
     colour = {rung: theme.SERIES[index % len(theme.SERIES)] for index, rung in enumerate(RUNGS)}
-    places, position = [], {}
+    places: list[Place] = []
+    position: dict[tuple[int, str], int] = {}
     for stage, counted, dimension in ((0, before, "rung_before"), (1, after, "rung")):
         for rung in sorted(counted, key=lambda rung: _place(RUNGS, rung)):
             position[stage, rung] = len(places)
