@@ -44,6 +44,8 @@ class Column:
     width: int | None = None
     pinned: bool = False
     class_rules: Mapping[str, str] | None = None
+    wraps: bool = False
+    """Whether all of its text is shown, in as many lines as it needs."""
     has_filter: bool = True
 
     def definition(self) -> dict[str, Any]:
@@ -64,6 +66,8 @@ class Column:
             definition |= {"cellRenderer": "csatlasCustomer"}
         if self.kind in ("text", "customer"):
             definition |= {"tooltipField": self.field}
+        if self.wraps:
+            definition |= {"wrapText": True, "autoHeight": True, "cellClass": "cell-wraps"}
         needed = head_width(self.name, self.has_filter)
         if needed > LONGEST_HEAD:
             definition |= {"wrapHeaderText": True, "autoHeaderHeight": True}

@@ -14,6 +14,9 @@ from dashboards.components.values import describe_change, format_part, format_va
 from dashboards.figures.sparkline import HEIGHT, WIDTH, sparkline_uri
 from dashboards.i18n import EMPTY, Translator
 
+LEAST_COURSE = 4
+"""Fewest points of a course that is drawn: a line of two or three says more than they do."""
+
 
 @dataclass(frozen=True)
 class Kpi:
@@ -161,6 +164,8 @@ def _course(t: Translator, kpi: Kpi) -> html.Img | html.Div:
             role="img",
             **{"aria-label": t("kpi.sparkline_empty", name=kpi.name)},
         )
+    if len(known) < LEAST_COURSE:
+        return html.Div(t("kpi.few_points"), className="kpi-course kpi-course-few")
     words = t(
         "kpi.sparkline",
         name=kpi.name,
@@ -191,7 +196,10 @@ def _target(t: Translator, kpi: Kpi) -> html.Span:
 
 
 def _base(t: Translator, kpi: Kpi) -> html.Span:
-    parts = [] if kpi.is_count else [t("kpi.n", n=t.integer(kpi.n))]
+    # What a number without an interval is divided by need not be cases: it may be money.
+    is_cases = kpi.low is not None or kpi.value is None or kpi.unit in ("seconds", "minutes")
+    words = t("kpi.n", n=t.integer(kpi.n)) if is_cases else t("kpi.base", value=t.integer(kpi.n))
+    parts = [] if kpi.is_count else [words]
     parts.append(t("kpi.until", day=t.short_date(kpi.until)))
     text = " · ".join(parts)
     if kpi.rows_href is None:

@@ -261,7 +261,7 @@ def _summary(snapshot: Snapshot, key: str, as_of: date) -> dict[str, Any]:
         " (where ended_on is null or ended_on > $until) as monthly_fee, any_value(currency) as currency, list_sort(list_distinct(list(product_line)"
         " filter (where ended_on is null or ended_on > $until))) as products, max(ended_on) filter (where ended_on <= $until) as last_ended_on"
         " from fct_subscriptions where customer_key = $key and started_on <= $until",
-        "fct_transactions": "select sum(amount) filter (where is_billed and occurred_on >= $year) as billed_year, sum(amount) filter"
+        "fct_transactions": "select sum(amount) filter (where is_billed and occurred_on >= $year) as billed_year, any_value(currency) as billed_currency, sum(amount) filter"
         " (where transaction_kind = 'charge' and paid_on is null and due_on < $until) as overdue_amount, min(due_on) filter"
         " (where transaction_kind = 'charge' and paid_on is null and due_on < $until) as overdue_since from fct_transactions where customer_key = $key",
         "fct_customer_tiers": "select arg_max(grade, valid_from) as tier, max(valid_from) as tier_since from fct_customer_tiers"
@@ -464,7 +464,13 @@ def sentences(file: CustomerFile, words: Words, t: Translator) -> list[str]:
     if s.get("tier"):
         said.append(t("customer.says.tier", tier=words("customer_tier", s["tier"]), since=t.date(s["tier_since"])))
     if s.get("billed_year") is not None:
-        said.append(t("customer.says.billed", amount=t.number(float(s["billed_year"]), 2)))
+        said.append(
+            t(
+                "customer.says.billed",
+                amount=t.number(float(s["billed_year"]), 2),
+                currency=s.get("billed_currency") or "",
+            )
+        )
     return said
 
 

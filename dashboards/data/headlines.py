@@ -118,6 +118,31 @@ def change_parts(
     return _of_ratio(dimension, sums, groups, keys)
 
 
+def decomposed(
+    dimension: str,
+    now: Mapping[str, tuple[float, float]],
+    before: Mapping[str, tuple[float, float]],
+    *,
+    is_count: bool = False,
+) -> ChangeParts | None:
+    """A change of which all values of the dimension are known, split as in `change_parts`.
+
+    Args:
+        now, before: numerator and denominator by value; of a count the numerator is what was counted.
+
+    Returns:
+        None where a ratio has no denominator.
+    """
+    groups: list[dict[str | None, tuple[float, float]]] = [{key: cell for key, cell in one.items()} for one in (before, now)]
+    sums = [tuple(sum(cell[place] for cell in group.values()) for place in (0, 1)) for group in groups]
+    keys = {*groups[0], *groups[1]}
+    if is_count:
+        return _of_count(dimension, sums[0][0], sums[1][0], groups, keys)
+    if not all(base for _, base in sums):
+        return None
+    return _of_ratio(dimension, [(amount, base) for amount, base in sums], groups, keys)
+
+
 _Groups = Sequence[Mapping[str | None, tuple[float, float]]]
 
 

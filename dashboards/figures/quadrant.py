@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import plotly.graph_objects as go
 
 from dashboards import theme
-from dashboards.figures.slices import short
+from dashboards.figures.slices import wrapped
 from dashboards.figures.trend import plain
 from dashboards.i18n import Translator
 
@@ -61,7 +61,10 @@ def quadrant_figure(t: Translator, items: Sequence[Item], performance_line: floa
         x=[item.performance for item in items],
         y=[item.importance for item in items],
         mode="markers+text",
-        text=[plain(short(item.label, 40)) if is_named else str(place) for place, item in enumerate(items, 1)],
+        text=[
+            "<br>".join(plain(line) for line in wrapped(item.label)) if is_named else str(place)
+            for place, item in enumerate(items, 1)
+        ],
         # A name is written towards the middle, where there is room for it.
         textposition=["top right" if item.performance < middle else "top left" for item in items]
         if is_named

@@ -138,6 +138,8 @@ def _tree(context: PageContext) -> html.Div:
     for metric in metrics:
         frame = queries.metric_slices(context.snapshot, metric.name, ["root_cause"], filters)
         values[metric.name] = dict(frame.select("root_cause", "value").iter_rows())
+    if not any(values.values()):
+        return html.Div(states.empty(t, t("kpi.no_contacts")), className="panel")
     lines = [(cause.code, cause.name(t.language), cause.depth, causes.subtree(tree, cause.code)) for cause in tree]
     labels = queries.value_labels(context.snapshot, "root_cause", t.language)
     known = {cause.code for cause in tree}
@@ -146,7 +148,8 @@ def _tree(context: PageContext) -> html.Div:
     body = []
     for code, name, depth, codes in lines:
         sums = {
-            metric.name: _total([values[metric.name].get(one, 0.0) for one in codes], context) for metric in metrics
+            metric.name: _total([values[metric.name][one] for one in codes if one in values[metric.name]], context)
+            for metric in metrics
         }
         if sums["cause_cases"] == 0 and depth:
             continue
@@ -168,9 +171,9 @@ def _tree(context: PageContext) -> html.Div:
 
 
 def _total(values: Sequence[float | None], context: PageContext) -> float | None:
-    """The sum of what is known. To a reader with rights of their own a missing value is one that is not told, and so is any sum with it."""
+    """The sum of what is known, 0 where there is nothing at all. To a reader with rights of their own a missing value is one that is not told, and so is any sum with it."""
     known = [value for value in values if value is not None]
-    if not known or (context.snapshot.viewer.is_limited and len(known) < len(values)):
+    if (values and not known) or (context.snapshot.viewer.is_limited and len(known) < len(values)):
         return None
     return sum(known)
 
@@ -334,7 +337,7 @@ def _words(context: PageContext, codes: Sequence[str]) -> html.Div:
     lines = []
     for language in sorted({row["text_language"] for row in rows}):
         words = [f"{row['word']} ({t.integer(row['cases'])})" for row in rows if row["text_language"] == language]
-        lines.append(html.P([html.B(f"{languages.get(language, language)}: "), " · ".join(words)]))
+        lines.append(html.P([t("part.pair", name=languages.get(language, language), value=" · ".join(words))]))
     return html.Div(lines, className="panel")
 
 
@@ -471,7 +474,8 @@ def _board(context: PageContext, actions: Sequence[dict[str, Any]]) -> html.Div:
         for action in own:
             effect = verdicts.get(action["verdict"], action["verdict"])
             if action["rate_ratio"] is not None:
-                effect += f": {t.number(action['rate_ratio'], 2)} ({t.number(action['ratio_low'], 2)} – {t.number(action['ratio_high'], 2)})"
+                ratio = f"{t.number(action['rate_ratio'], 2)} ({t.number(action['ratio_low'], 2)} – {t.number(action['ratio_high'], 2)})"
+                effect = t("part.pair", name=effect, value=ratio)
             lines = [
                 html.P([html.B(action["problem"]), html.Br(), action["plan"]]),
                 html.P(

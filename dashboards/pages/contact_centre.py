@@ -17,9 +17,9 @@ from dashboards.components.values import format_value
 from dashboards.data import contact_centre, queries
 from dashboards.data.customers import Words
 from dashboards.figures.day import DayLine, day_figure
+from dashboards.figures.flow import Flow, Place, flow_figure, flow_height
 from dashboards.figures.heat import week_figure
 from dashboards.figures.ranges import Range, ranges_figure, ranges_height
-from dashboards.figures.sankey import Flow, Place, sankey_figure, sankey_height
 from dashboards.pages import parts, quality_reviews
 from dashboards.pages.base import Page, PageContext
 from dashboards.pages.panels import variants_panel
@@ -182,9 +182,10 @@ def _ways(context: PageContext) -> html.Div:
 
     places = [
         Place(
-            f"{name_of(place)} {t.percent(sizes[place] / ways.calls if ways.calls else None, 0)}",
+            name_of(place),
             last - 1 if place[0] == 0 else place[0] - 1,
             ENDS.get(place[1], "neutral") if place[0] == 0 else "plain",
+            t.percent(sizes[place] / ways.calls if ways.calls else None, 0),
         )
         for place in found
     ]
@@ -206,9 +207,9 @@ def _ways(context: PageContext) -> html.Div:
         t,
         "menu-ways",
         title,
-        sankey_figure(t, places, flows, t("contact_centre.calls")),
+        flow_figure(t, places, flows, t("contact_centre.calls")),
         label=t("part.chart_label", name=title, period=t.period(context.span.start, context.span.end)),
-        height=sankey_height(places),
+        height=flow_height(places),
         below=[*(html.P(text, className="remark") for text in remarks if text), as_table(t, table)],
         data=pl.DataFrame(
             [

@@ -165,7 +165,7 @@ def _entries(
     columns = [
         Column("at", t("customer.when"), width=165),
         *([] if key in OWN_PARTS else [Column("part", t("customer.area"), width=110)]),
-        Column("what", t("customer.what"), "long", width=300),
+        Column("what", t("customer.what"), "long", width=300, wraps=True),
         Column("open", t("column.status"), width=80),
         Column("source", t("column.source"), width=100),
         Column("record", t("customer.record"), width=150),

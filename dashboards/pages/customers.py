@@ -193,9 +193,9 @@ def _risk_list(context: PageContext) -> list[Any]:
         Column("probability", t("customers.probability"), "number", width=165),
         Column("fee", t("customers.fee"), "number", width=160),
         Column("value", t("customers.at_stake"), "number", width=165),
-        Column("reasons", t("customers.reasons"), "long", width=320),
-        Column("signals", t("customers.signals", days=str(customer_lists.WARNING_DAYS)), "long", width=220),
-        Column("unit", t("filter.unit"), width=150),
+        Column("reasons", t("customers.reasons"), "long", width=320, wraps=True),
+        Column("signals", t("customers.signals", days=str(customer_lists.WARNING_DAYS)), "long", width=220, wraps=True),
+        Column("unit", t("filter.unit"), width=160, wraps=True),
         Column("kind", t("filter.kind"), width=110),
         Column("product", t("filter.product"), width=110),
     ]

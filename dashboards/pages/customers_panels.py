@@ -18,7 +18,7 @@ from dashboards.components.values import format_value
 from dashboards.data import customer_flows, queries
 from dashboards.data.customers import Words
 from dashboards.figures.curves import Curve, curves_figure
-from dashboards.figures.flow import Link, Node, flow_figure
+from dashboards.figures.flow import Flow, Place, flow_figure
 from dashboards.figures.matrix import matrix_figure, matrix_height
 from dashboards.figures.slices import Slice, figure_height, slices_figure
 from dashboards.i18n import EMPTY
@@ -75,24 +75,23 @@ def ladder_flow(context: PageContext) -> html.Div:
     }
     after = {key: sum(row["customers"] for row in rows if row["rung"] == key) for key in {row["rung"] for row in rows}}
     colour = {rung: theme.SERIES[index % len(theme.SERIES)] for index, rung in enumerate(RUNGS)}
-
-    def nodes(column: int, counts: Mapping[str, int], dimension: str) -> list[Node]:
-        found = []
-        for rung in sorted(counts, key=lambda rung: _place(RUNGS, rung)):
-            name = words(dimension, rung)
-            number = t.integer(counts[rung])
-            hover = f"<b>{name}</b><br>{t('customers.number')}: {number}"
-            found.append(Node(f"{column}-{rung}", f"{name} {number}", hover, colour.get(rung, theme.FAINT), column))
-        return found
+    places: list[Place] = []
+    position: dict[tuple[int, str], int] = {}
+    for stage, counted, dimension in ((0, before, "rung_before"), (1, after, "rung")):
+        for rung in sorted(counted, key=lambda rung: _place(RUNGS, rung)):
+            position[stage, rung] = len(places)
+            places.append(
+                Place(
+                    words(dimension, rung), stage, note=t.integer(counted[rung]), colour=colour.get(rung, theme.FAINT)
+                )
+            )
 
     def height(rung: str) -> int:
         return RUNGS.index(rung) if rung in RUNGS else len(RUNGS)
 
-    links = [
-        Link(
-            f"0-{row['rung_before']}", f"1-{row['rung']}", row["customers"],
-            f"<b>{words('rung_before', row['rung_before'])} → {words('rung', row['rung'])}</b><br>{t('customers.number')}: {t.integer(row['customers'])}"
-            f"<br>{t('customers.of_rung', share=t.percent(row['customers'] / before[row['rung_before']]))}",
+    flows = [
+        Flow(
+            position[0, row["rung_before"]], position[1, row["rung"]], row["customers"],
             row["rung"] == "left" or (row["rung_before"] in RUNGS[:4] and height(row["rung"]) != height(row["rung_before"])),
         )
         for row in sorted(rows, key=lambda row: (height(row["rung_before"]), height(row["rung"])))
@@ -110,7 +109,7 @@ def ladder_flow(context: PageContext) -> html.Div:
         t,
         "ladder-flow",
         title,
-        flow_figure([*nodes(0, before, "rung_before"), *nodes(1, after, "rung")], links, FLOW_HEIGHT),
+        flow_figure(t, places, flows, t("customers.number"), FLOW_HEIGHT),
         label=t("part.chart_label", name=title, period=t.grain_label(day.replace(day=1), "quarter")),
         height=FLOW_HEIGHT,
         note=t("customers.before_after"),
@@ -246,7 +245,7 @@ def loyalty_effects(context: PageContext) -> html.Div:
             [*_remarks(context, texts=texts), as_table(t, table)],
         )
     slices = [
-        Slice(f"{t('customers.outcome_' + row['outcome'])}: {segment(row)}", row["effect"], row["effect_low"], row["effect_high"], None, None, row["pairs"])
+        Slice(t("part.pair", name=t(f"customers.outcome_{row['outcome']}"), value=segment(row)), row["effect"], row["effect_low"], row["effect_high"], None, None, row["pairs"])
         for row in known
     ]  # fmt: skip
     return chart_panel(
@@ -291,7 +290,7 @@ def inertia_watch(context: PageContext) -> list[Any]:
     ]
     columns = [
         Column("customer", t("customers.customer"), "customer", width=150),
-        Column("held", t("customers.held_by"), width=170),
+        Column("held", t("customers.held_by"), width=170, wraps=True),
         Column("until", t("customers.held_until"), width=130),
         Column("days", t("customers.days_left"), "number", width=130),
         Column("fee", t("customers.fee"), "number", width=140),
@@ -299,7 +298,7 @@ def inertia_watch(context: PageContext) -> list[Any]:
         Column("behaviour", t("customers.behaviour"), "number", width=120),
         Column("probability", t("customers.probability"), "number", width=150),
         Column("kind", t("filter.kind"), width=110),
-        Column("unit", t("filter.unit"), width=140),
+        Column("unit", t("filter.unit"), width=160, wraps=True),
     ]
     note = t(
         "customers.watch_shown", shown=t.integer(len(rows)), total=t.integer(total), day=t.date(rows[0]["quarter_end"])

@@ -214,7 +214,9 @@ def _change_chart(
         t("overview.others", amount=_signed(t, others, metric.unit), n=t.integer(len(change.parts) - MOST_CONTRIBUTORS)) if len(change.parts) > MOST_CONTRIBUTORS else None,
         parts.not_narrowed(t, metric.narrowed(context.filters(context.span))[1]),
     ]  # fmt: skip
-    keys = [("key key-worse", t("overview.to_the_worse"))] if any(one.is_marked for one in slices) else []
+    keys = []
+    if metric.direction in ("up", "down"):
+        keys = [("key key-better", t("overview.to_the_better")), ("key key-worse", t("overview.to_the_worse"))]
     return chart_panel(
         t,
         "change-chart",
@@ -222,7 +224,9 @@ def _change_chart(
         slices_figure(t, slices, unit, as_bars=True),
         label=t("part.chart_label", name=title, period=t.period(context.span.start, context.span.end)),
         height=figure_height(len(slices)),
-        note=t("overview.points") if unit == "points" else None,
+        note=t("overview.percentage_points" if metric.unit == "share" else "overview.points")
+        if unit == "points"
+        else None,
         href=parts.definition_href(context, metric),
         below=[legend(keys), *(html.P(text, className="remark") for text in texts if text), as_table(t, table)],
         data=pl.DataFrame(
@@ -424,12 +428,12 @@ def _alerts(context: PageContext, alerts: Sequence[Mapping[str, Any]], total: in
     columns = [
         Column("severity", t("overview.severity"), width=115),
         Column("stage", t("overview.stage"), width=140),
-        Column("metric", t("overview.figure"), width=190),
-        Column("where", t("overview.where"), width=150),
-        Column("what", t("overview.what"), "long", width=300),
-        Column("why", t("overview.why"), "long", width=260),
-        Column("days", t("overview.days"), width=200),
-        Column("owner", t("overview.owner"), width=150),
+        Column("metric", t("overview.figure"), width=190, wraps=True),
+        Column("where", t("overview.where"), width=150, wraps=True),
+        Column("what", t("overview.what"), "long", width=260, wraps=True),
+        Column("why", t("overview.why"), "long", width=260, wraps=True),
+        Column("days", t("overview.days"), width=150, wraps=True),
+        Column("owner", t("overview.owner"), width=150, wraps=True),
     ]
     note = t("overview.alerts_shown", shown=t.integer(len(alerts)), total=t.integer(total))
     return [

@@ -162,15 +162,23 @@ def kpis(
     found = []
     for metric in metrics:
         grain = courses_by or course_grain(metric, span)
-        cut = incomplete_buckets(span.start, span.end, grain, context.last_complete_day)
+        courses = course_span(metric, span) if courses_by is None else span
+        cut = incomplete_buckets(courses.start, courses.end, grain, context.last_complete_day)
         filters, unknown = metric.narrowed(context.filters(span))
         value = queries.metric_values(context.snapshot, [metric.name], filters)[metric.name]
         earlier = None
         if before is not None:
             slice_before, _ = metric.narrowed(context.filters(before))
             earlier = queries.metric_values(context.snapshot, [metric.name], slice_before)[metric.name]
-        frame = queries.metric_courses(context.snapshot, [metric.name], grain, filters)[metric.name]
-        course = complete_course(frame, span.start, span.end, grain)
+        slice_shown, _ = metric.narrowed(context.filters(courses))
+        frame = queries.metric_courses(context.snapshot, [metric.name], grain, slice_shown)[metric.name]
+        course = complete_course(frame, courses.start, courses.end, grain)
+        days = course["metric_time"].to_list()
+        # A first bucket that the span cuts would begin the course with a leap; the last one is drawn hollow.
+        shown = [
+            None if index == 0 and day in cut and len(days) > 1 else number
+            for index, (day, number) in enumerate(zip(days, course["value"].to_list(), strict=True))
+        ]
         limits, outside, limits_note = _limits(context, metric, course, grain, cut) if is_headline else ([], [], None)
         found.append(
             Kpi(
@@ -194,7 +202,7 @@ def kpis(
                 is_count=metric.is_count or metric.type == "stock",
                 has_comparison=before is not None,
                 before=earlier.value if earlier else None,
-                course=course["value"].to_list(),
+                course=shown,
                 last_incomplete=bool(course.height) and course["metric_time"][-1] in cut,
                 until=min(span.end, context.last_day),
                 href=definition_href(context, metric),
@@ -470,6 +478,8 @@ def split_panel(
     below = []
     if overall is not None:
         below.append(t("part.overall", value=format_value(t, overall, metric.unit)))
+    if metric.target is not None and not bars:
+        below.append(t("part.target_line", value=format_value(t, metric.target, metric.unit)))
     if left_out:
         below.append(t("part.left_out", count=t.integer(left_out), shown=t.integer(MOST_SLICES)))
     entries = []

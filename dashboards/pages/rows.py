@@ -16,6 +16,7 @@ from dashboards.data import queries
 from dashboards.data.customers import Words
 from dashboards.data.queries import MetricInfo
 from dashboards.data.rows import COUNTED, RowsBehind
+from dashboards.i18n import Translator
 from dashboards.pages import parts
 from dashboards.pages.base import Page, PageContext
 
@@ -104,9 +105,10 @@ def _rows(context: PageContext, metric: MetricInfo, behind: RowsBehind) -> list[
 
 def _grid(context: PageContext, frame: pl.DataFrame, words: Words) -> tuple[list[Column], list[dict[str, Any]]]:
     t = context.t
+    schema = frame.schema  # made anew at every call
     columns = []
-    for name, kind in frame.schema.items():
-        heading = t("rows.counted") if name == COUNTED else parts.heading(parts.dimension_name(t, name))
+    for name, kind in schema.items():
+        heading = _heading(t, name)
         if name == "customer_key":
             columns.append(Column(name, heading, "customer", width=150))
         elif kind.is_numeric():
@@ -117,7 +119,7 @@ def _grid(context: PageContext, frame: pl.DataFrame, words: Words) -> tuple[list
     for row in frame.to_dicts():
         cell: dict[str, Any] = {}
         for name, value in row.items():
-            kind = frame.schema[name]
+            kind = schema[name]
             if value is None:
                 cell[name] = None
             elif kind.is_numeric():
@@ -132,6 +134,15 @@ def _grid(context: PageContext, frame: pl.DataFrame, words: Words) -> tuple[list
                 cell[name] = str(value)
         cells.append(cell)
     return columns, cells
+
+
+def _heading(t: Translator, name: str) -> str:
+    """A column of a mart in the reader's language; what is neither a dimension nor common is called as the mart calls it."""
+    if name == COUNTED:
+        return t("rows.counted")
+    if t.has(f"rows.column.{name}"):
+        return t(f"rows.column.{name}")
+    return parts.heading(parts.dimension_name(t, name))
 
 
 _AS_THEY_ARE = ("customer_key", "source")

@@ -179,7 +179,7 @@ def _comment_list(context: PageContext) -> list[Any]:
     words = Words(context.snapshot, t)
     shown = [
         {
-            "day": t.date(row["responded_on"]),
+            "day": row["responded_on"].isoformat(),
             "judgement": t(f"satisfaction.judgement_{row['judgement']}"),
             "topics": t("part.and").join(words("comment_topic", topic) for topic in row["topics"]),
             "survey": row["survey_id"],
@@ -192,11 +192,11 @@ def _comment_list(context: PageContext) -> list[Any]:
     ]
     columns = [
         Column("day", t("satisfaction.day"), width=125),
-        Column("judgement", t("satisfaction.judgement"), width=140),
-        Column("topics", t("satisfaction.speak_of"), "long", width=260),
+        Column("judgement", t("satisfaction.judgement"), width=150, wraps=True),
+        Column("topics", t("satisfaction.speak_of"), "long", width=260, wraps=True),
         Column("survey", t("satisfaction.survey_column"), width=110),
-        Column("unit", t("filter.unit"), width=140),
-        Column("channel", t("filter.channel"), width=110),
+        Column("unit", t("filter.unit"), width=150, wraps=True),
+        Column("channel", t("filter.channel"), width=130, wraps=True),
         Column("product", t("filter.product"), width=110),
         Column("customer", t("customers.customer"), "customer", width=150),
     ]
@@ -226,7 +226,7 @@ def groups(context: PageContext) -> list[Any]:
         ]
         slices = [
             Slice(
-                f"{words('survey_fact', row['fact'])}: {_group(words, row)}", row["difference_points"], None, None, row["answered"], row["invited"],
+                t("part.pair", name=words("survey_fact", row["fact"]), value=_group(words, row)), row["difference_points"], None, None, row["answered"], row["invited"],
                 row["answered"], row["answered"] < 5,
             )
             for row in sorted(worst, key=lambda row: -(row["difference_points"] or 0.0))
@@ -257,6 +257,7 @@ def groups(context: PageContext) -> list[Any]:
                 height=figure_height(len(slices)),
                 note=t("satisfaction.points_of_share"),
                 below=[
+                    legend([("key key-grey", t("trend.small_base"))] if any(one.is_small for one in slices) else []),
                     *_remark(t("satisfaction.groups_of", period=mine[0]["period"])),
                     as_table(t, table),
                 ],
@@ -779,7 +780,7 @@ def _published(context: PageContext, rows: Sequence[Mapping[str, Any]]) -> html.
             is_range = low is not None and high is not None and low < high
             slices.append(
                 Slice(
-                    f"{name}: {row['entity']} {row['published_period']}",
+                    t("part.pair", name=name, value=f"{row['entity']} {row['published_period']}"),
                     value,
                     low if is_range else None,
                     high if is_range else None,

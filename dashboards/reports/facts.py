@@ -7,8 +7,7 @@ to d + sqrt((u2 - v2)² + (v1 - l1)²), v1 the earlier one (Newcombe, *Stat. Med
 interval of the ratio of the rates a day on the log scale with the Poisson variance 1/n1 + 1/n2, times Pearson's dispersion of the daily counts of the three
 periods before about their means, at least 1: days of the week differ, which widens it. Of k judged figures the largest is picked, so intervals are widened to 1 - 0.05 / k (Bonferroni).
 
-**Level and mix.** A ratio R = Σ s r over slices with shares s of the denominator and values r changes by Σ (s1 + s2)/2 · (r2 - r1), the level, and Σ (s2 - s1) · (r1 + r2)/2, the mix
-(Kitagawa, *J. Am. Stat. Assoc.* 50, 1955). The contribution of a slice is its part of both, the mix taken against the mean of the two totals.
+**Level and mix.** As the overview splits a change (dashboards.data.headlines); the report tells the dimension in which one slice contributes most.
 """
 
 from __future__ import annotations
@@ -20,6 +19,7 @@ from statistics import NormalDist
 
 import polars as pl
 
+from dashboards.data.headlines import ChangeParts, decomposed
 from dashboards.data.metrics import (
     Filters,
     Metric,
@@ -85,32 +85,6 @@ class Figure:
             return "met"
         bound = self.now.high if is_up else self.now.low
         return "open" if bound is not None and (bound >= target if is_up else bound <= target) else "missed"
-
-
-@dataclass(frozen=True)
-class Contribution:
-    """A slice's part of a change, in the unit of the metric.
-
-    Attributes:
-        part: what of the change of the whole is this slice's.
-        now, before: value of the slice.
-    """
-
-    dimension: str
-    value: str
-    part: float
-    now: float | None
-    before: float | None
-
-
-@dataclass(frozen=True)
-class Split:
-    """A change of a whole by the slices of one dimension; `level` and `mix` of a ratio, None of a count."""
-
-    dimension: str
-    level: float | None
-    mix: float | None
-    parts: tuple[Contribution, ...]
 
 
 def period_filters(period: Period, units: Sequence[str]) -> Filters:
@@ -204,7 +178,7 @@ def strongest(found: Sequence[Figure]) -> Figure | None:
     return min(judged, key=lambda figure: (-(figure.strength or 0.0), figure.metric.name), default=None)
 
 
-def explained(snapshot: Snapshot, figure: Figure, period: Period, units: Sequence[str]) -> Split | None:
+def explained(snapshot: Snapshot, figure: Figure, period: Period, units: Sequence[str]) -> ChangeParts | None:
     """The split of a change in which one slice contributes most; None where no dimension adds up, as for percentiles, or when cells are hidden."""
     if figure.change is None or figure.metric.type not in ("count", "ratio"):
         return None
@@ -215,10 +189,12 @@ def explained(snapshot: Snapshot, figure: Figure, period: Period, units: Sequenc
             if found is not None and len(found.parts) > 1:
                 splits.append(found)
     sign = 1 if figure.change > 0 else -1
-    return max(splits, key=lambda split: max(sign * one.part for one in split.parts), default=None)
+    return max(splits, key=lambda split: max(sign * one.amount for one in split.parts), default=None)
 
 
-def _split(snapshot: Snapshot, figure: Figure, dimension: str, period: Period, units: Sequence[str]) -> Split | None:
+def _split(
+    snapshot: Snapshot, figure: Figure, dimension: str, period: Period, units: Sequence[str]
+) -> ChangeParts | None:
     sums = []
     for one, whole in ((period, figure.now), (period.before(), figure.before)):
         frame = metric_frame(snapshot, [figure.metric.name], by=[dimension], filters=period_filters(one, units))
@@ -227,53 +203,8 @@ def _split(snapshot: Snapshot, figure: Figure, dimension: str, period: Period, u
         if whole.numerator is None or abs(total - whole.numerator) > 1e-6 * max(1.0, abs(whole.numerator)):
             return None  # a cell is hidden: what is left does not explain the whole
         sums.append(found)
-    return decomposed(dimension, *sums, is_count=figure.metric.type == "count")
-
-
-def decomposed(
-    dimension: str,
-    now: Mapping[str, tuple[float, float]],
-    before: Mapping[str, tuple[float, float]],
-    *,
-    is_count: bool = False,
-) -> Split | None:
-    """A change by slices.
-
-    Args:
-        now, before: numerator and denominator by slice; of a count the numerator is what was counted.
-
-    Returns:
-        None where a ratio has no denominator. The parts add up to the change; of a ratio, level and mix do too.
-    """
-    all_now = sum(denominator for _, denominator in now.values())
-    all_before = sum(denominator for _, denominator in before.values())
-    if not is_count and (not all_now or not all_before):
-        return None
-    level = mix = 0.0
-    middle = 0.0
-    if not is_count:
-        middle = sum(top for top, _ in now.values()) / all_now + sum(top for top, _ in before.values()) / all_before
-        middle /= 2
-    parts = []
-    for value in sorted(set(now) | set(before)):
-        (top, bottom), (top_before, bottom_before) = now.get(value, (0.0, 0.0)), before.get(value, (0.0, 0.0))
-        if is_count:
-            parts.append(Contribution(dimension, value, top - top_before, top, top_before))
-            continue
-        rate = top / bottom if bottom else None
-        rate_before = top_before / bottom_before if bottom_before else None
-        share, share_before = bottom / all_now, bottom_before / all_before
-        # A slice that is new or gone has no change of level: all of it is mix.
-        first = rate_before if rate_before is not None else rate
-        second = rate if rate is not None else rate_before
-        if first is None or second is None:
-            continue
-        own_level = (share + share_before) / 2 * (second - first)
-        own_mix = (share - share_before) * ((first + second) / 2 - middle)
-        level, mix = level + own_level, mix + own_mix
-        parts.append(Contribution(dimension, value, own_level + own_mix, rate, rate_before))
-    parts.sort(key=lambda one: (-abs(one.part), one.value))
-    return Split(dimension, None if is_count else level, None if is_count else mix, tuple(parts))
+    now, before = sums
+    return decomposed(dimension, now, before, is_count=figure.metric.type == "count")
 
 
 def _gathered(

@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dashboards.data.customers import Words
+from dashboards.data.headlines import ChangeParts
 from dashboards.data.reports import DataAge
 from dashboards.data.units import format_value
 from dashboards.i18n import Translator
-from dashboards.reports.facts import Figure, Split, beyond_chance, strongest
+from dashboards.reports.facts import Figure, beyond_chance, strongest
 from dashboards.reports.periods import Period
 
 MOST_NAMED = 3
@@ -124,7 +125,9 @@ def what_changed(t: Translator, figures: Sequence[Figure], period: Period) -> st
     return text
 
 
-def what_is_behind(t: Translator, words: Words, figures: Sequence[Figure], split: Split | None, period: Period) -> str:
+def what_is_behind(
+    t: Translator, words: Words, figures: Sequence[Figure], split: ChangeParts | None, period: Period
+) -> str:
     """The second sentence: level, mix and the largest contributor of the clearest change; without one, what came nearest.
 
     Args:
@@ -143,16 +146,16 @@ def what_is_behind(t: Translator, words: Words, figures: Sequence[Figure], split
     if split is None:
         return t("report.say.no_split", name=metric_name(t, figure))
     sign = 1 if (figure.change or 0.0) > 0 else -1
-    top = max(split.parts, key=lambda one: (sign * one.part, one.value))
+    top = max(split.parts, key=lambda one: (sign * one.amount, str(one.value)))
     facts = {
         "name": metric_name(t, figure),
         "dimension": t(f"dimension.{split.dimension}"),
         "value": words(split.dimension, None if top.value == "unknown" else top.value),
-        "part": change_text(t, top.part, unit),
+        "part": change_text(t, top.amount, unit),
         "before": format_value(t, top.before, unit),
-        "now": format_value(t, top.now, unit),
+        "now": format_value(t, top.after, unit),
     }
-    if split.level is None or split.mix is None:
+    if figure.metric.type == "count":
         return t("report.say.counted", **facts)
     kind = "mostly_mix" if abs(split.mix) > abs(split.level) else "mostly_level"
     return t(
@@ -200,7 +203,7 @@ def where_it_stands(t: Translator, figures: Sequence[Figure], age: DataAge, peri
 
 
 def three_sentences(
-    t: Translator, words: Words, figures: Sequence[Figure], split: Split | None, age: DataAge, period: Period
+    t: Translator, words: Words, figures: Sequence[Figure], split: ChangeParts | None, age: DataAge, period: Period
 ) -> tuple[str, str, str]:
     """All three, in their order."""
     return (

@@ -23,7 +23,7 @@ from dashboards.data import contact_centre, queues, small_cells
 from dashboards.data.metrics import Filters, catalogue, metric_frame, metric_value
 from dashboards.data.rights import EVERYTHING, Viewer
 from dashboards.data.snapshot import Snapshot, SnapshotStore
-from dashboards.figures.sankey import Flow, Place, positions, sankey_figure
+from dashboards.figures.flow import Flow, Place, flow_figure, positions
 from dashboards.i18n import translator
 from dashboards.pages import PAGES
 from dashboards.pages import contact_centre as page
@@ -183,11 +183,11 @@ def test_small_flows_are_not_told_to_a_limited_reader() -> None:
 def test_places_of_a_picture_do_not_touch() -> None:
     places = [Place("start", 0), *(Place(f"end {number}", 1) for number in range(6))]
     sizes = [1000.0, 990.0, 2.0, 2.0, 2.0, 2.0, 2.0]
-    x, y = positions(places, sizes)
+    x, y = positions(places, sizes, 320)
     assert x == [0.001] + [0.999] * 6
     gaps = [later - earlier for earlier, later in itertools.pairwise(y[1:])]
     assert min(gaps) > 0.05 and y[0] == pytest.approx(0.5)
-    figure = sankey_figure(translator("en"), places, [Flow(0, 1, 990), *(Flow(0, n, 2) for n in range(2, 7))], "Calls")
+    figure = flow_figure(translator("en"), places, [Flow(0, 1, 990), *(Flow(0, n, 2) for n in range(2, 7))], "Calls")
     assert list(figure.data[0].link.value) == [990, 2, 2, 2, 2, 2]
 
 

@@ -27,6 +27,7 @@ from dashboards.data.small_cells import LEAST
 from dashboards.data.snapshot import Snapshot, SnapshotStore, open_snapshot, published_path
 from dashboards.figures import flow, matrix
 from dashboards.figures.sparkline import sparkline_svg
+from dashboards.i18n import translator
 from tests.conftest import LAST_DAY
 from tests.dashboards.rights import CITY_READER
 
@@ -332,24 +333,29 @@ def test_without_waves_the_page_says_so(demo_home: Path) -> None:
 
 
 def test_a_flow_keeps_every_station_in_the_picture_and_apart() -> None:
-    nodes = [flow.Node(f"{side}-{name}", name, name, "#0072b2", side) for side in (0, 1) for name in "abcd"]
-    links = [
-        flow.Link(f"0-{one}", f"1-{other}", 10.0 if one == other else 1.0, "") for one in "abcd" for other in "abcd"
+    places = [flow.Place(name, side, note="1") for side in (0, 1) for name in "abcd"]
+    flows = [
+        flow.Flow(one, 4 + other, count, one != other)
+        for one, big in enumerate((40.0, 10.0, 1.0, 0.1))
+        for other in range(4)
+        for count in [big if one == other else big / 10]
     ]
     height = 360
-    figure = flow.flow_figure(nodes, links, height)
-    drawn_nodes = figure.data[0].node
-    room = height - 16
-    scale = (room - 3 * 14) / (4 * 13.0)
+    node = flow.flow_figure(translator("en"), places, flows, "Customers", height).data[0].node
+    assert list(node.label) == [f"{name} 1" for name in "abcdabcd"]
+    room = height - 24
+    into = [sum(one.count for one in flows if one.target == index) for index in range(8)]
+    sizes = [sum(one.count for one in flows if one.source == index) or into[index] for index in range(8)]
+    scale = (room - 3 * node.pad) / sum(sizes[:4])
     for side in (0, 1):
-        ys = list(drawn_nodes.y)[4 * side : 4 * side + 4]
-        assert ys == sorted(ys)
-        tops = [y * room - 13.0 * scale / 2 for y in ys]
-        assert tops[0] == pytest.approx(0, abs=0.5) and tops[-1] + 13.0 * scale == pytest.approx(room, abs=0.5)
-        assert all(later - sooner == pytest.approx(13.0 * scale + 14) for sooner, later in pairwise(tops))
-    assert (
-        len(flow.flow_figure([*nodes, flow.Node("9-x", "x", "x", "#0072b2", 1)], links, height).data[0].node.label) == 8
-    )
+        edges = [
+            (node.y[index] * room - sizes[index] * scale / 2, node.y[index] * room + sizes[index] * scale / 2)
+            for index in range(4 * side, 4 * side + 4)
+        ]
+        assert edges[0][0] >= -0.5 and edges[-1][1] <= room + 0.5
+        assert all(later[0] > sooner[1] for sooner, later in pairwise(edges))
+        middles = [(low + high) / 2 for low, high in edges]
+        assert all(later - sooner >= 16 for sooner, later in pairwise(middles)), "names would cover each other"
 
 
 @given(st.floats(0, 1))
