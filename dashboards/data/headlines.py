@@ -133,7 +133,9 @@ def decomposed(
     Returns:
         None where a ratio has no denominator.
     """
-    groups: list[dict[str | None, tuple[float, float]]] = [{key: cell for key, cell in one.items()} for one in (before, now)]
+    groups: list[dict[str | None, tuple[float, float]]] = [
+        {key: cell for key, cell in one.items()} for one in (before, now)
+    ]
     sums = [tuple(sum(cell[place] for cell in group.values()) for place in (0, 1)) for group in groups]
     keys = {*groups[0], *groups[1]}
     if is_count:
