@@ -374,7 +374,7 @@ def _queue_list(context: PageContext, rows: Sequence[dict[str, Any]], queues: Se
                 }
             )  # fmt: skip
     columns = [
-        Column("queue", t("contact_centre.queue"), width=140),
+        Column("queue", t("contact_centre.queue"), width=190),
         Column("day", t("contact_centre.day"), width=120),
         Column("target", t("contact_centre.target_head"), width=130),
         Column("calls", t("contact_centre.calls_a_day"), "number", width=130),
