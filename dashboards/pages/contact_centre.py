@@ -11,7 +11,7 @@ from dash import html
 from dashboards.components import states
 from dashboards.components.chart import as_table, chart_panel, plain_table
 from dashboards.components.grid import Column, data_grid
-from dashboards.components.section import page_head, section
+from dashboards.components.section import section
 from dashboards.components.tabs import tabs
 from dashboards.components.values import format_value
 from dashboards.data import contact_centre, queries
@@ -49,17 +49,7 @@ ENDS = {"contained": "good", "answered": "plain", "flow_out": "neutral", "abando
 
 def render(context: PageContext) -> html.Div:
     """The page with the tab that the address asks for."""
-    t = context.t
-    asked = context.view.of_page("tab")
-    current = asked if asked in TABS else next(iter(TABS))
-    entries = [(key, t(f"contact_centre.tab_{key}"), context.link(PATH, tab=key)) for key in TABS]
-    return html.Div(
-        [
-            page_head(t("page.contact_centre.title"), t("page.contact_centre.lead"), *parts.period_details(context)),
-            tabs(t("page.contact_centre.name"), entries, current),
-            *TABS[current](context),
-        ]
-    )
+    return parts.tabbed_page(context, "contact_centre", PATH, TABS, details=parts.period_details(context))
 
 
 def _calls(context: PageContext) -> list[Any]:

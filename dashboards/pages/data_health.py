@@ -11,8 +11,7 @@ from dash.exceptions import PreventUpdate
 
 from dashboards.components import states
 from dashboards.components.grid import Column, data_grid
-from dashboards.components.section import facts, page_head, section
-from dashboards.components.tabs import tabs
+from dashboards.components.section import facts, section
 from dashboards.data import health, queries
 from dashboards.data.queries import Rows
 from dashboards.data.snapshot import NoSnapshot, SnapshotStore
@@ -40,17 +39,7 @@ FLAG_ROWS = 200
 
 def render(context: PageContext) -> html.Div:
     """The page with the tab that the address asks for."""
-    t = context.t
-    asked = context.view.of_page("tab")
-    current = asked if asked in TABS else next(iter(TABS))
-    entries = [(key, t(f"health.tab_{key}"), context.link(PATH, tab=key)) for key in TABS]
-    return html.Div(
-        [
-            page_head(t("page.data_health.title"), t("page.data_health.lead")),
-            tabs(t("page.data_health.name"), entries, current),
-            *TABS[current](context),
-        ]
-    )
+    return parts.tabbed_page(context, "data_health", PATH, TABS, words="health")
 
 
 def _sources(context: PageContext) -> list[Any]:

@@ -5,7 +5,7 @@ Every metric is narrowed by those filters whose dimension it has; what it is not
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
@@ -16,6 +16,8 @@ from dash import html
 from dashboards.components import states
 from dashboards.components.chart import as_table, chart_panel, legend, plain_table
 from dashboards.components.kpi import Kpi, kpi_card
+from dashboards.components.section import page_head
+from dashboards.components.tabs import tabs
 from dashboards.components.values import format_part, format_value
 from dashboards.data import headlines, queries
 from dashboards.data.queries import MetricInfo
@@ -48,6 +50,36 @@ def period_details(context: PageContext) -> list[Any]:
     if before is not None:
         details.append(html.Div(t("filter.compared", period=t.period(before.start, before.end))))
     return details
+
+
+def tabbed_page(
+    context: PageContext,
+    key: str,
+    path: str,
+    by_tab: Mapping[str, Callable[[PageContext], list[Any]]],
+    *,
+    words: str | None = None,
+    details: Sequence[Any] = (),
+) -> html.Div:
+    """A page of several tabs with the one that the address asks for, the first one otherwise.
+
+    Args:
+        key: names the texts of the page, `page.<key>`.
+        by_tab: what stands on each tab, in their order.
+        words: names the texts of the tabs, `<words>.tab_<tab>`; default `key`.
+        details: what the numbers cover (`period_details`).
+    """
+    t = context.t
+    asked = context.view.of_page("tab")
+    current = asked if asked in by_tab else next(iter(by_tab))
+    entries = [(tab, t(f"{words or key}.tab_{tab}"), context.link(path, tab=tab)) for tab in by_tab]
+    return html.Div(
+        [
+            page_head(t(f"page.{key}.title"), t(f"page.{key}.lead"), *details),
+            tabs(t(f"page.{key}.name"), entries, current),
+            *by_tab[current](context),
+        ]
+    )
 
 
 def definition_href(context: PageContext, metric: MetricInfo) -> str:

@@ -10,8 +10,7 @@ from dash import html
 
 from dashboards.components import states
 from dashboards.components.chart import as_table, chart_panel, plain_table
-from dashboards.components.section import page_head, section
-from dashboards.components.tabs import tabs
+from dashboards.components.section import section
 from dashboards.data import queries
 from dashboards.figures.quadrant import Item, quadrant_figure
 from dashboards.figures.slices import Slice, figure_height, slices_figure
@@ -47,17 +46,7 @@ PATH = "/satisfaction"
 
 def render(context: PageContext) -> html.Div:
     """The page with the tab that the address asks for."""
-    t = context.t
-    asked = context.view.of_page("tab")
-    current = asked if asked in TABS else next(iter(TABS))
-    entries = [(key, t(f"satisfaction.tab_{key}"), context.link(PATH, tab=key)) for key in TABS]
-    return html.Div(
-        [
-            page_head(t("page.satisfaction.title"), t("page.satisfaction.lead"), *parts.period_details(context)),
-            tabs(t("page.satisfaction.name"), entries, current),
-            *TABS[current](context),
-        ]
-    )
+    return parts.tabbed_page(context, "satisfaction", PATH, TABS, details=parts.period_details(context))
 
 
 def _trends(context: PageContext) -> list[Any]:

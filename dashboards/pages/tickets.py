@@ -11,8 +11,7 @@ from dash import html
 from dashboards.components import states
 from dashboards.components.chart import as_table, chart_panel, plain_table
 from dashboards.components.grid import Column, data_grid
-from dashboards.components.section import page_head, section
-from dashboards.components.tabs import tabs
+from dashboards.components.section import section
 from dashboards.components.values import format_value
 from dashboards.data import issues, queries
 from dashboards.data.customers import Words
@@ -40,17 +39,7 @@ MOST_ROWS = 300
 
 def render(context: PageContext) -> html.Div:
     """The page with the tab that the address asks for."""
-    t = context.t
-    asked = context.view.of_page("tab")
-    current = asked if asked in TABS else next(iter(TABS))
-    entries = [(key, t(f"tickets.tab_{key}"), context.link(PATH, tab=key)) for key in TABS]
-    return html.Div(
-        [
-            page_head(t("page.tickets.title"), t("page.tickets.lead"), *parts.period_details(context)),
-            tabs(t("page.tickets.name"), entries, current),
-            *TABS[current](context),
-        ]
-    )
+    return parts.tabbed_page(context, "tickets", PATH, TABS, details=parts.period_details(context))
 
 
 def _times(context: PageContext) -> list[Any]:
