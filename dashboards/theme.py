@@ -7,9 +7,11 @@ always come with a word or an arrow. A test computes the contrasts.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, Final
 
 import plotly.graph_objects as go
+import plotly.io as pio
 
 INK: Final = "#1f2933"
 MUTED: Final = "#55606e"
@@ -58,8 +60,13 @@ def contrast(one: str, other: str) -> float:
     return (light + 0.05) / (dark + 0.05)
 
 
+# Every chart takes the template below; plotly would first give each its own large one.
+pio.templates.default = None
+
+
+@cache
 def plotly_template() -> go.layout.Template:
-    """The template of every chart."""
+    """The template of every chart; a figure copies it."""
     axis: dict[str, Any] = {
         "gridcolor": LINE,
         "linecolor": LINE,
