@@ -306,7 +306,7 @@ def _repairs(context: PageContext) -> list[Any]:
             parts.cards(
                 context,
                 (
-                    "first_time_fix_rate", "repeat_fault_rate", "told_rate", "missed_visit_rate", "visits_per_work_order",
+                    "first_time_fix_rate", "repeat_fault_rate", "told_rate", "kept_appointment_rate", "missed_visit_rate", "visits_per_work_order",
                     "department_turnaround_median", "department_wait_share", "department_waits_open", "repairs_not_final",
                 ),
             ),
@@ -331,6 +331,18 @@ def _repairs(context: PageContext) -> list[Any]:
                 *parts.trend_panels(context, ["told_rate"]),
             ),
             lead=t("tickets.fixes_lead"),
+        ),
+        section(
+            "appointments",
+            t("tickets.appointments"),
+            parts.panels(
+                *parts.trend_panels(context, ["kept_appointment_rate", "appointment_lateness_median"]),
+                variants_panel(context, "kept_appointment_rate"),
+                parts.split_panel(context, "appointments_made", "appointment_state", as_bars=True),
+                parts.split_panel(context, "kept_appointment_rate", "org_unit_id"),
+                parts.split_panel(context, "kept_appointment_rate", "product_line"),
+            ),
+            lead=t("tickets.appointments_lead"),
         ),
         section(
             "departments",
