@@ -23,7 +23,7 @@ def is_small(base: float) -> bool:
 def hidden_cells(
     bases: Mapping[tuple[Any, ...], float], more: frozenset[tuple[Any, ...]] = frozenset()
 ) -> set[tuple[Any, ...]]:
-    """The cells of a table that are not told.
+    """The cells of a table that are not told: the same ones whatever the order of the cells, for two answers that hide different ones tell both.
 
     Args:
         bases: what is behind each cell, by its place: one value a dimension.
@@ -33,7 +33,7 @@ def hidden_cells(
     if not hidden:
         return hidden
     lines: dict[tuple[int, tuple[Any, ...]], list[tuple[Any, ...]]] = {}
-    for key in bases:
+    for key in sorted(bases, key=str):
         for axis in range(len(key)):
             lines.setdefault((axis, key[:axis] + key[axis + 1 :]), []).append(key)
     is_changed = True

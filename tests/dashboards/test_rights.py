@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import random
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import date, timedelta
@@ -271,6 +272,16 @@ def test_which_cells_are_hidden() -> None:
     assert hidden_cells({("a",): 9, ("b",): 3, ("c",): 2}) == {("b",), ("c",)}
     square = {(row, column): 20.0 for row in "ab" for column in "xy"} | {("a", "x"): 1.0}
     assert hidden_cells(square) == set(square), "rows and columns of two: one hidden cell takes all"
+
+
+def test_the_same_cells_are_hidden_in_whatever_order_they_come() -> None:
+    """A database gives groups in any order; two answers that hide different cells would tell both."""
+    dice = random.Random(1)
+    for _ in range(200):
+        cells = {(row, column): float(dice.choice((0, 1, 3, 6, 6, 9, 20))) for row in "abcd" for column in "wxyz"}
+        shuffled = list(cells.items())
+        dice.shuffle(shuffled)
+        assert hidden_cells(dict(shuffled)) == hidden_cells(cells)
 
 
 def test_a_city_reader_has_the_city_alone_in_the_filters(seen: Snapshot) -> None:
