@@ -96,7 +96,7 @@ def test_tabs_are_links_that_keep_the_filters(company: str, watch: Watch) -> Non
     watched = watch(company)
     page = watched.open("/customers?lang=en&unit=P-JS")
     page.get_by_role("link", name="Tiers", exact=True).click()
-    page.get_by_role("heading", name="Pyramid").wait_for()
+    page.get_by_role("heading", name="Pyramid", exact=True).wait_for()
     assert "tab=tiers" in page.url and "unit=P-JS" in page.url
     page.go_back()
     page.get_by_role("heading", name="Attitude and behaviour").wait_for()
