@@ -116,9 +116,7 @@ def _filters(dice: random.Random, units: list[str]) -> str:
     return urllib.parse.urlencode(chosen)
 
 
-def measure_pages(
-    home: Path, port: int | None = None, users: int = 20, seconds: float = 120.0, thinking: float = 5.0
-) -> dict[str, Any]:
+def measure_pages(home: Path, users: int = 20, seconds: float = 120.0, thinking: float = 5.0) -> dict[str, Any]:
     """Users who open a page, then change its filters three times, then open another, over a published home.
 
     Returns:
@@ -130,7 +128,7 @@ def measure_pages(
     store = SnapshotStore(home / "serving")
     units = [str(row["value"]) for row in queries.filter_choices(store.current(), "en").options()[0]]
     store.close()
-    port = port or _free_port()
+    port = _free_port()
     server = subprocess.Popen(
         [str(Path(sys.executable).with_name("csatlas")), "serve", "--port", str(port)],
         cwd=PROJECT_ROOT,
